@@ -1,0 +1,55 @@
+"""Published migration models as PyMC graphs, each posterior beside the printed number."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bayesmig.errors import (
+        ConvergenceWarning,
+        DataError,
+        PriorError,
+        RecompiledWarning,
+        StudyError,
+    )
+    from bayesmig.study import Study, list_studies, load_study
+
+__version__ = "0.1.0"
+
+# what is public, and where it lives: imported when first used, so that listing,
+# auditing and every --help answer at once
+_WHERE = {
+    "ConvergenceWarning": "errors",
+    "DataError": "errors",
+    "PriorError": "errors",
+    "RecompiledWarning": "errors",
+    "StudyError": "errors",
+    "Study": "study",
+    "list_studies": "study",
+    "load_study": "study",
+    "Spec": "priors",
+    "PriorSet": "priors",
+    "fit": "fitting",
+    "refit": "fitting",
+    "open_fit": "fitting",
+    "prior_predictive": "fitting",
+    "add_groups": "fitting",
+    "compare": "comparison",
+    "plot_compare": "plots",
+    "report": "report",
+    "sensitivity": "checks",
+    "calibrate": "checks",
+}
+__all__ = ["__version__", *_WHERE]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from the module that holds it."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'bayesmig' has no attribute {name!r}")
+    value = getattr(import_module(f"bayesmig.{_WHERE[name]}"), name)
+    globals()[name] = value  # next time without the detour, and past any module of that name
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,379 @@
+"""Compile a graph once, and sample it with nutpie as often as wanted.
+
+PyTensor caches the compiled gradient on disk and reloads it in a fraction of a
+second; what nutpie compiles around it is compiled anew in every process, with the
+whole gradient inlined.  Here the gradient is reached through a function pointer
+instead: the glue knows only the types of its arguments, and compiles in under a
+second.  Sizes, data and the numbers of the priors are read from a table at run
+time, so that the same compiled graph samples any data set and any priors of the
+same families.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmig.errors import StudyError
+
+if TYPE_CHECKING:
+    import pymc as pm
+    import xarray as xr
+
+MEMORY = 8  # compiled graphs kept in this process, the newest first
+_compiled: list[CompiledGraph] = []
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledGraph:
+    """The log density of one graph and its gradient, as machine code.
+
+    Attributes
+    ----------
+    model : pm.Model
+        The model that was compiled; others of the same graph may be sampled with it.
+    seconds : float
+        What compiling took (reading PyTensor's cache where it could).
+    """
+
+    model: pm.Model
+    function: Any
+    seconds: float
+
+    def matches(self, model: pm.Model) -> bool:
+        """Whether ``model`` is the same graph, its numbers, data and sizes apart."""
+        return not self.differences(model)
+
+    def differences(self, model: pm.Model) -> str:
+        """Say how ``model`` differs from the compiled graph; empty if it does not."""
+        from pytensor.graph.basic import equal_computations
+
+        (ours, our_inputs), (theirs, their_inputs) = _density(self.model), _density(model)
+        missing = sorted(set(our_inputs) ^ set(their_inputs))
+        if missing:
+            return f"only one of the graphs has {', '.join(missing)}"
+        if [v.name for v in self.model.value_vars] != [v.name for v in model.value_vars]:
+            return "the parameters come in another order"
+        same = equal_computations(
+            [ours],
+            [theirs],
+            [our_inputs[name] for name in our_inputs],
+            [their_inputs[name] for name in our_inputs],
+        )
+        if same:
+            return ""
+        return f"a distribution or an expression differs ({self._families(model) or 'not a prior'})"
+
+    def _families(self, model: pm.Model) -> str:
+        def family(m: pm.Model, rv: Any) -> str:
+            return type(rv.owner.op).__name__
+
+        pairs = zip(self.model.free_RVs, model.free_RVs, strict=True)
+        return ", ".join(
+            f"{a.name}: {family(self.model, a)} to {family(model, b)}"
+            for a, b in pairs
+            if family(self.model, a) != family(model, b)
+        )
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Names of the shared variables, in the order the function takes them."""
+        return [variable.name for variable in self.function.get_shared()]
+
+    def bind(self, model: pm.Model, seed: int) -> NativeDensity:
+        """Bind the compiled graph to the data, numbers and sizes of ``model``."""
+        shared = _density(model)[1]
+        start = model.initial_point(random_seed=seed)
+        points = [np.ascontiguousarray(start[v.name], dtype=float) for v in model.value_vars]
+        values = [
+            np.array(shared[name].get_value(), order="C", copy=True, ndmin=0) for name in self.names
+        ]
+        return NativeDensity(self, tuple(points), tuple(values))
+
+    @cached_property
+    def _glue(self) -> dict[tuple[Any, ...], Any]:
+        return {}
+
+    def glue(self, points: tuple[np.ndarray, ...], values: tuple[np.ndarray, ...]) -> Any:
+        """Return (C function for nutpie, address of the gradient), compiled once per types."""
+        key = tuple((a.dtype.str, a.ndim) for a in (*points, *values))
+        if key not in self._glue:
+            self._glue[key] = _make_glue(self.function.vm.jit_fn, points, values)
+        return self._glue[key]
+
+
+@dataclass(frozen=True, eq=False)
+class NativeDensity:
+    """A compiled graph with the arrays of one model: what nutpie samples.
+
+    Attributes
+    ----------
+    points : tuple of ndarray
+        Unconstrained starting values, one array per free variable.
+    values : tuple of ndarray
+        Values of the shared variables: data, numbers of the priors, sizes.
+    """
+
+    graph: CompiledGraph
+    points: tuple[np.ndarray, ...]
+    values: tuple[np.ndarray, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of free dimensions."""
+        return sum(point.size for point in self.points)
+
+    def split(self, draws: np.ndarray) -> list[np.ndarray]:
+        """Cut flat draws (..., size) into one array (..., *shape) per free variable."""
+        ends = np.cumsum([p.size for p in self.points])[:-1]
+        parts = np.split(draws, ends, axis=-1)
+        return [
+            part.reshape(*draws.shape[:-1], *point.shape)
+            for part, point in zip(parts, self.points, strict=True)
+        ]
+
+    def __call__(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
+        """Log density and gradient at one flat unconstrained point, through the native code."""
+        function, table = self.native()
+        flat = np.ascontiguousarray(flat, dtype=float)
+        gradient, value = np.zeros(self.size), np.zeros(1)
+        function.ctypes(
+            self.size, flat.ctypes.data, gradient.ctypes.data, value.ctypes.data, table.ctypes.data
+        )
+        return float(value[0]), gradient
+
+    def native(self) -> tuple[Any, np.ndarray]:
+        """Return the C function and the table of addresses, offsets and shapes it reads."""
+        function, address = self.graph.glue(self.points, self.values)
+        table, offset = [address], 0
+        for point in self.points:
+            table += [offset, *point.shape]
+            offset += point.size
+        for value in self.values:
+            table += [value.ctypes.data, *value.shape]
+        return function, np.array(table, dtype=np.uintp)
+
+    def sample(self, *, seed: int, progress: bool, **settings: Any) -> xr.DataTree:
+        """Run NUTS; the draws are in ``posterior["unconstrained"]`` (chain, draw, parameter)."""
+        import nutpie
+
+        return nutpie.sample(_nutpie_model(self), seed=seed, progress_bar=progress, **settings)
+
+
+def compile_graph(model: pm.Model) -> tuple[CompiledGraph, bool]:
+    """Compile the graph of ``model``, or find it among those compiled in this process.
+
+    Returns
+    -------
+    graph : CompiledGraph
+    reused : bool
+        Whether no compilation was needed.
+    """
+    for graph in _compiled:
+        if graph.matches(model):
+            return graph, True
+    started = time.perf_counter()
+    function = _compile_density(model)
+    graph = CompiledGraph(model, function, 0.0)
+    density = graph.bind(model, seed=0)
+    graph.glue(density.points, density.values)
+    graph = _with_seconds(graph, time.perf_counter() - started)
+    _compiled.insert(0, graph)
+    del _compiled[MEMORY:]
+    return graph, False
+
+
+def _with_seconds(graph: CompiledGraph, seconds: float) -> CompiledGraph:
+    object.__setattr__(graph, "seconds", seconds)
+    return graph
+
+
+def _density(model: pm.Model) -> tuple[Any, dict[str, Any]]:
+    """Return the log density of a model and its inputs by name, worked out once per model."""
+    from pytensor.compile.sharedvalue import SharedVariable
+    from pytensor.graph.traversal import graph_inputs
+
+    known = getattr(model, "_bayesmig_density", None)
+    if known is None:
+        logp = model.logp()
+        inputs = {v.name: v for v in model.value_vars}
+        inputs |= {v.name: v for v in graph_inputs([logp]) if isinstance(v, SharedVariable)}
+        known = (logp, inputs)
+        model._bayesmig_density = known
+    return known
+
+
+def _compile_density(model: pm.Model) -> Any:
+    """Compile (free variables) -> (log density, its gradients) with PyTensor's numba linker."""
+    import pytensor.tensor as pt
+    from pymc.pytensorf import compile as compile_pymc
+
+    discrete = [v.name for v in model.value_vars if not v.type.dtype.startswith("float")]
+    if discrete:
+        raise StudyError(f"NUTS samples continuous parameters only; discrete: {discrete}")
+    logp, _ = _density(model)
+    values = model.value_vars
+    outputs = [logp, *pt.grad(logp, values)]
+    return compile_pymc(values, outputs, mode="NUMBA", on_unused_input="ignore")
+
+
+def _make_glue(
+    gradient: Any, points: tuple[np.ndarray, ...], values: tuple[np.ndarray, ...]
+) -> tuple[Any, int]:
+    """Compile the C function that nutpie calls; it calls ``gradient`` by its address.
+
+    The table it is handed holds, for each argument, where its numbers are (an offset
+    into the point for free variables, an address for the others) and its shape.
+    """
+    from numba import carray, cfunc, types
+
+    gradient(*points, *values)  # compiles, or loads from PyTensor's cache
+    signature = gradient.nopython_signatures[-1]
+    result = gradient.get_compile_result(signature)
+    address = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+    arguments = types.BaseTuple.from_types(tuple(signature.args[0].types))
+    called = types.FunctionType(signature.return_type(arguments))
+
+    source = _glue_source(points, values)
+    scope = {
+        "np": np,
+        "carray": carray,
+        "pointer": _pointer(),
+        "function_at": _function_at(called),
+    }
+    exec(source, scope)
+    word = types.uintp
+    c_function = cfunc(types.int64(types.uint64, word, word, word, word))(scope["density"])
+    return c_function, address
+
+
+def _glue_source(points: tuple[np.ndarray, ...], values: tuple[np.ndarray, ...]) -> str:
+    """Write the glue's source: unpack the table, call, copy the gradients out."""
+    at, lines = 1, []
+    for i, array in enumerate((*points, *values)):
+        base = f"x + np.uintp(8) * table[{at}]" if i < len(points) else f"table[{at}]"
+        shape = "".join(f"int(table[{at + 1 + k}]), " for k in range(array.ndim))
+        lines.append(f"a{i} = carray(pointer({base}), ({shape}), np.{array.dtype.name})")
+        at += 1 + array.ndim
+    names = "".join(f"a{i}, " for i in range(len(points) + len(values)))
+    copies = [
+        f"for value in out[{i + 1}].flat:\n    gradient[k] = value\n    k += 1"
+        for i in range(len(points))
+    ]
+    body = [
+        f"table = carray(pointer(user), ({at},), np.uintp)",
+        "call = function_at(table[0])",
+        *lines,
+        f"out = call(({names}))",
+        "gradient = carray(pointer(g), (int(dim),), np.float64)",
+        "k = 0",
+        *copies,
+        "density = out[0][()]",
+        "carray(pointer(logp), (1,), np.float64)[0] = density",
+        "if not np.isfinite(density):\n    return 4",
+        "for value in gradient:\n    if not np.isfinite(value):\n        return 3",
+        "return 0",
+    ]
+    text = "\n".join(body).replace("\n", "\n    ")
+    return f"def density(dim, x, g, logp, user):\n    {text}\n"
+
+
+def _pointer() -> Any:
+    """An intrinsic that turns an address into a pointer."""
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+    @intrinsic
+    def pointer(typing_context: Any, address: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.inttoptr(args[0], cgutils.voidptr_t)
+
+        return types.voidptr(types.uintp), codegen
+
+    return pointer
+
+
+def _function_at(called: Any) -> Any:
+    """An intrinsic that turns an address into a callable of the given function type."""
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+    @intrinsic
+    def function_at(typing_context: Any, address: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            function = cgutils.create_struct_proxy(called)(context, builder)
+            function.jit_addr = builder.inttoptr(args[0], cgutils.voidptr_t)
+            return function._getvalue()
+
+        return called(types.uintp), codegen
+
+    return function_at
+
+
+def _copy_function() -> Any:
+    """Compile the function that hands a draw back as it is."""
+    from numba import carray, cfunc, types
+
+    pointer, word = _pointer(), types.uintp
+
+    @cfunc(types.int64(types.uint64, types.uint64, word, word, word))
+    def copy(dim, expanded, x, out, user):  # type: ignore[no-untyped-def]
+        source = carray(pointer(x), (int(dim),), np.float64)
+        target = carray(pointer(out), (int(dim),), np.float64)
+        for i in range(int(dim)):
+            target[i] = source[i]
+        return 0
+
+    return copy
+
+
+def _nutpie_model(density: NativeDensity) -> Any:
+    """Dress a density as one of nutpie's compiled models."""
+    from nutpie import _lib
+    from nutpie.sample import CompiledModel
+
+    function, table = density.native()
+    copy, size = _copy_function(), density.size
+    centre = np.concatenate([p.ravel() for p in density.points]) if size else np.zeros(0)
+    dim = "parameter"
+
+    class Model(CompiledModel):
+        n_dim = size
+        shapes: Mapping[str, Any] = {"unconstrained": (size,)}
+        coords: Mapping[str, Any] = {dim: range(size)}
+
+        def _make_sampler(  # type: ignore[no-untyped-def]
+            self, settings, init_mean, cores, progress_type, callback, rate, store
+        ):
+            keep = (density, function, copy, table)  # nothing of these may be freed meanwhile
+            variables = _lib.PyVariable.new_variables(
+                ["unconstrained"], ["float64"], [(size,)], {dim: size}, {"unconstrained": (dim,)}
+            )
+            model = _lib.PyMcModel(
+                _lib.LogpFunc(function.address, table.ctypes.data, keep),
+                _lib.ExpandFunc(size, size, copy.address, table.ctypes.data, keep),
+                variables,
+                size,
+                {dim: size},
+                {dim: _index(size)},
+                lambda seed: centre + np.random.default_rng(seed).uniform(-1, 1, size),
+                lambda *args, **kwargs: None,
+            )
+            return _lib.PySampler.from_pymc(
+                settings, cores, model, progress_type, callback, rate, store
+            )
+
+    return Model({"unconstrained": (dim,)})
+
+
+def _index(size: int) -> Any:
+    import pandas as pd
+
+    return pd.RangeIndex(size)

@@ -1,0 +1,21 @@
+"""The errors and warnings that bayesmig raises by name."""
+
+
+class DataError(ValueError):
+    """Data that a study cannot take: says which file, column, row or variable."""
+
+
+class PriorError(ValueError):
+    """A prior that the graph cannot take: says which parameter, and what is valid."""
+
+
+class StudyError(ValueError):
+    """A study, option or quantity that does not exist: lists those that do."""
+
+
+class ConvergenceWarning(UserWarning):
+    """The draws are not to be trusted as they are: names the variables and the figures."""
+
+
+class RecompiledWarning(UserWarning):
+    """A refit had to compile a new graph: says what differs from the compiled one."""

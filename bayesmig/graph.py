@@ -1,0 +1,272 @@
+"""Evaluate parts of a graph at many points at once, without compiling them.
+
+One draw of a graph is cheap but a compiled function for it is not; here the graph
+is vectorised over the draws and evaluated once, by NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmig.errors import StudyError
+
+if TYPE_CHECKING:
+    import pymc as pm
+    import xarray as xr
+
+CHUNK = 20_000_000  # numbers held at once when evaluating over draws
+
+
+def parameters(model: pm.Model, unconstrained: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """Turn unconstrained draws into parameters and derived variables on their natural scale.
+
+    Parameters
+    ----------
+    model : pm.Model
+    unconstrained : list of ndarray
+        One array (chain, draw, *shape) per variable of ``model.value_vars``.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Free variables and deterministics, (chain, draw, *shape).
+    """
+    values = model.value_vars
+    wanted = model.replace_rvs_by_values([*model.free_RVs, *model.deterministics])
+    names = [v.name for v in (*model.free_RVs, *model.deterministics)]
+    natural = [*_untransformed(model), *wanted[len(model.free_RVs) :]]
+    return dict(zip(names, _evaluate(natural, values, unconstrained), strict=True))
+
+
+def derived(model: pm.Model, point: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Evaluate the deterministics that follow from the values given.
+
+    Parameters
+    ----------
+    model : pm.Model
+    point : mapping of str to array
+        Any named variables, natural scale, with any number of leading draw dims.
+    """
+    known = {name: point[name] for name in point if name in model.named_vars}
+    found: dict[str, np.ndarray] = {}
+    for variable in model.deterministics:
+        if variable.name in known:
+            continue
+        try:
+            given = _Given(model, known)
+            (found[variable.name],) = given.evaluate(given.put_into([variable]))
+        except StudyError:
+            continue
+    return found
+
+
+def log_likelihood(model: pm.Model, point: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Pointwise log-likelihood of each observed variable, at values on the natural scale.
+
+    Parameters
+    ----------
+    model : pm.Model
+    point : mapping of str to array
+        Parameters or derived variables, each of the variable's own shape with any
+        number of leading draw dims (the same for all).
+
+    Raises
+    ------
+    StudyError
+        If the values given do not determine the likelihood, or have the wrong shape.
+    """
+    from pymc.logprob.basic import conditional_logp
+
+    given = _Given(model, point)
+    observed = given.put_into(model.observed_RVs)
+    pairs = {
+        new: model.rvs_to_values[old] for new, old in zip(observed, model.observed_RVs, strict=True)
+    }
+    terms = conditional_logp(pairs)
+    values = given.evaluate([terms[value] for value in pairs.values()])
+    return dict(zip([rv.name for rv in model.observed_RVs], values, strict=True))
+
+
+def log_prior(model: pm.Model, point: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Log density of each free variable at values on the natural scale."""
+    from pymc.logprob.basic import conditional_logp
+
+    given = _Given(model, {rv.name: point[rv.name] for rv in model.free_RVs})
+    densities = []
+    for rv in model.free_RVs:
+        (alone,) = given.put_into([rv], but=rv)
+        densities += conditional_logp({alone: given.stand_ins[rv]}).values()
+    values = given.evaluate(densities)
+    return dict(zip([rv.name for rv in model.free_RVs], values, strict=True))
+
+
+def predictive(model: pm.Model, point: Mapping[str, Any], seed: int) -> dict[str, np.ndarray]:
+    """Draw the observed variables given values of the parameters, one draw of each per point."""
+    given = _Given(model, point)
+    values = given.evaluate(given.put_into(model.observed_RVs), seed=seed)
+    return dict(zip([rv.name for rv in model.observed_RVs], values, strict=True))
+
+
+def prior_draws(model: pm.Model, draws: int, seed: int) -> dict[str, np.ndarray]:
+    """Draw parameters, derived and observed variables from the prior: (draw, *shape) each."""
+    import pymc as pm
+
+    variables = [*model.free_RVs, *model.deterministics, *model.observed_RVs]
+    values = pm.draw(variables, draws=draws, random_seed=seed, mode=_mode())
+    return {v.name: np.asarray(value) for v, value in zip(variables, values, strict=True)}
+
+
+def dataset(
+    model: pm.Model, values: Mapping[str, np.ndarray], sample_dims: Iterable[str]
+) -> xr.Dataset:
+    """Label arrays with the model's dims and coordinates.
+
+    Variables without dims in the model get unnamed ones, ``NAME_dim_0`` and so on.
+    """
+    import xarray as xr
+
+    sample_dims = tuple(sample_dims)
+    arrays = {}
+    for name, value in values.items():
+        dims = tuple(model.named_vars_to_dims.get(name) or ())
+        rest = value.ndim - len(sample_dims) - len(dims)
+        arrays[name] = ((*sample_dims, *dims, *(f"{name}_dim_{i}" for i in range(rest))), value)
+    used = {dim for dims, _ in arrays.values() for dim in dims}
+    coords = {
+        dim: list(labels)
+        for dim, labels in model.coords.items()
+        if dim in used and labels is not None
+    }
+    for i, dim in enumerate(sample_dims):
+        if arrays:
+            coords[dim] = np.arange(next(iter(arrays.values()))[1].shape[i])
+    return xr.Dataset(arrays, coords=coords)
+
+
+def _untransformed(model: pm.Model) -> list[Any]:
+    """Free variables on their natural scale, in terms of the value variables."""
+    natural = []
+    for rv in model.free_RVs:
+        value, transform = model.rvs_to_values[rv], model.rvs_to_transforms[rv]
+        natural.append(value if transform is None else transform.backward(value, *rv.owner.inputs))
+    return model.replace_rvs_by_values(natural)
+
+
+class _Given:
+    """Values of some of a model's variables, and the graph that follows from them."""
+
+    def __init__(self, model: pm.Model, point: Mapping[str, Any]):
+        self.model = model
+        self.stand_ins: dict[Any, Any] = {}
+        self.arrays: list[np.ndarray] = []
+        for name, value in point.items():
+            if name not in model.named_vars:
+                raise StudyError(f"the graph has no variable {name!r}; it has {_free(model)}")
+            variable = model.named_vars[name]
+            kind = variable.type.clone(shape=(None,) * variable.type.ndim)
+            self.stand_ins[variable] = kind(name=name)
+            self.arrays.append(np.asarray(value, dtype=float))
+        extra = {
+            v.name: a.ndim - v.type.ndim for v, a in zip(self.stand_ins, self.arrays, strict=True)
+        }
+        if len(set(extra.values())) > 1 or any(n < 0 for n in extra.values()):
+            raise StudyError(f"values have unequal numbers of draw dims: {extra}")
+        self.lead = next(iter(extra.values()), 0)
+
+    def put_into(self, outputs: list[Any], but: Any = None) -> list[Any]:
+        """Rewrite graphs in terms of the given values; say which values are missing."""
+        from pytensor.graph.replace import graph_replace
+        from pytensor.graph.traversal import ancestors
+
+        known = {v: s for v, s in self.stand_ins.items() if v is not but}
+        free = set(self.model.free_RVs) - {but}
+        missing = sorted(
+            v.name for v in ancestors(outputs, blockers=known) if v in free - set(known)
+        )
+        if missing:
+            raise StudyError(f"values of {', '.join(missing)} are needed too")
+        return graph_replace(outputs, known, strict=False)
+
+    def evaluate(self, outputs: list[Any], seed: int | None = None) -> list[np.ndarray]:
+        """Evaluate rewritten graphs at every draw."""
+        return _evaluate(outputs, list(self.stand_ins.values()), self.arrays, self.lead, seed)
+
+
+def _free(model: pm.Model) -> list[str]:
+    return [v.name for v in (*model.free_RVs, *model.deterministics)]
+
+
+def _mode() -> Any:
+    from pytensor.compile.mode import Mode
+
+    return Mode(linker="py", optimizer="fast_compile")
+
+
+def _evaluate(
+    outputs: list[Any],
+    inputs: list[Any],
+    arrays: list[np.ndarray],
+    lead: int = 2,
+    seed: int | None = None,
+) -> list[np.ndarray]:
+    """Evaluate ``outputs`` at every one of the leading points, all at once or in chunks."""
+    import pytensor
+    from pymc.pytensorf import reseed_rngs
+    from pytensor.compile.sharedvalue import SharedVariable
+    from pytensor.graph.replace import vectorize_graph
+    from pytensor.graph.traversal import graph_inputs
+    from pytensor.tensor.random.type import RandomType
+
+    if not outputs:
+        return []
+    shape = arrays[0].shape[:lead] if arrays else ()
+    flat = [a.reshape(-1, *a.shape[lead:]) for a in arrays] if lead else arrays
+    replaced = outputs
+    if lead:
+        batched = [v.type.clone(shape=(None,) * (v.type.ndim + 1))() for v in inputs]
+        replaced = vectorize_graph(outputs, dict(zip(inputs, batched, strict=True)))
+        inputs = batched
+    if seed is not None:
+        rngs = [
+            v
+            for v in graph_inputs(replaced)
+            if isinstance(v, SharedVariable) and isinstance(v.type, RandomType)
+        ]
+        reseed_rngs(rngs, seed)
+    function = pytensor.function(inputs, replaced, mode=_mode(), on_unused_input="ignore")
+    if not lead:
+        return [np.asarray(value) for value in function(*flat)]
+    points = flat[0].shape[0]
+    width = max(1, sum(a[0].size for a in flat))
+    step = max(1, CHUNK // width)
+    parts = [function(*(a[i : i + step] for a in flat)) for i in range(0, points, step)]
+    stacked = [
+        np.concatenate(
+            [
+                _batched(part[k], variable, len(flat[0][i * step : (i + 1) * step]))
+                for i, part in enumerate(parts)
+            ]
+        )
+        for k, variable in enumerate(outputs)
+    ]
+    return [value.reshape(*shape, *value.shape[1:]) for value in stacked]
+
+
+def _batched(value: np.ndarray, variable: Any, points: int) -> np.ndarray:
+    """Repeat a value that does not depend on the draws, which vectorising leaves as it is."""
+    value = np.asarray(value)
+    if value.ndim > variable.type.ndim:
+        return value
+    return np.broadcast_to(value, (points, *value.shape))
+
+
+def leading(model: pm.Model, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names for the draw dims that values have in front of the model's own."""
+    known = {n: np.ndim(v) - model.named_vars[n].type.ndim for n, v in values.items()}
+    count = max(known.values(), default=0)
+    return (
+        ("chain", "draw")[-count:] if count in (1, 2) else tuple(f"draw_{i}" for i in range(count))
+    )

@@ -1,0 +1,456 @@
+"""Priors as data: specs, named sets, overrides, and the variables they become.
+
+Nothing here imports PyMC before a graph is built, so that a table of priors
+prints at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from bayesmig.errors import PriorError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pymc as pm
+
+RESERVED = ("dist", "dims", "centered")
+SUPPORTS = {"real": (-np.inf, np.inf), "positive": (0.0, np.inf), "unit": (0.0, 1.0)}
+POSITIVE_NUMBERS = ("sigma", "tau", "nu", "lam")
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@runtime_checkable
+class VariableFactory(Protocol):
+    """Somebody else's prior: anything with ``dims`` that makes its own variable."""
+
+    dims: Any
+
+    def create_variable(self, name: str, xdist: bool = False) -> Any:
+        """Create the random variable inside the active model."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A prior as data.
+
+    Parameters
+    ----------
+    dist : str
+        The name of a distribution in PyMC.
+    numbers : mapping of str to float, sequence or mapping
+        Its parameters.  A mapping ``{"default": x, "by_label": {label: y}}`` gives
+        one number to every label of the parameter's dims and others to those named.
+    dims : tuple of str, optional
+        Refused unless they are the graph's own; may be left out.
+    centered : bool
+        For the scale of a hierarchy: whether its effects are written centred.
+        The posterior is the same; only the sampler's geometry differs.
+    """
+
+    dist: str
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    dims: tuple[str, ...] | None = None
+    centered: bool = True
+
+    @classmethod
+    def from_dict(cls, name: str, table: Mapping[str, Any]) -> Spec:
+        """Read a spec from a TOML table; raise `PriorError` naming ``name``."""
+        if not isinstance(table.get("dist"), str):
+            raise PriorError(
+                f"prior of {name!r}: needs dist = the name of a PyMC distribution, got {dict(table)}"
+            )
+        centered = table.get("centered", True)
+        if not isinstance(centered, bool):
+            raise PriorError(f"prior of {name!r}: centered is true or false, got {centered!r}")
+        dims = table.get("dims")
+        numbers = {key: value for key, value in table.items() if key not in RESERVED}
+        return cls(table["dist"], numbers, None if dims is None else tuple(dims), centered)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the TOML table that `from_dict` reads back."""
+        table: dict[str, Any] = {"dist": self.dist, **_plain(self.numbers)}
+        if self.dims is not None:
+            table["dims"] = list(self.dims)
+        if not self.centered:
+            table["centered"] = False
+        return table
+
+    def __str__(self) -> str:
+        """Read like mathematics: ``Normal(mu=0, sigma=1)``."""
+        numbers = ", ".join(f"{key}={_words(value)}" for key, value in self.numbers.items())
+        return f"{self.dist}({numbers})" + ("" if self.centered else ", non-centred effects")
+
+
+@dataclass(frozen=True)
+class PriorSet:
+    """A named set of priors: one spec, or somebody else's object, per parameter.
+
+    Attributes
+    ----------
+    name, about : str
+        The set's name and one line on it.
+    specs : mapping of str to Spec or VariableFactory
+    options : mapping
+        Build options that the set presumes (e.g. a parameter that only they bring in).
+    given : frozenset of str
+        Parameters that a user overrode: the graph must have them.
+    """
+
+    name: str
+    about: str
+    specs: Mapping[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()
+
+    def override(self, **priors: Any) -> PriorSet:
+        """Return the set with other priors for the named parameters.
+
+        Each value is a `Spec`, a dict with ``dist``, a PreliZ distribution, or an
+        object with ``dims`` and ``create_variable(name, xdist=False)``.
+
+        Raises
+        ------
+        PriorError
+            For a name that the set has not (valid ones are listed) or a value of
+            another kind.
+        """
+        for name in priors:
+            if name not in self.specs:
+                raise PriorError(unknown("parameter", name, self.specs))
+        changed = {name: as_spec(name, value) for name, value in priors.items()}
+        if not changed:
+            return self
+        return replace(
+            self,
+            name=f"{self.name} with {', '.join(changed)}",
+            specs={**self.specs, **changed},
+            given=self.given | set(changed),
+        )
+
+    def to_toml(self) -> str:
+        """Write the set as a TOML file that ``study.priors(path)`` reads back.
+
+        Raises
+        ------
+        PriorError
+            If the set holds somebody else's object, which TOML cannot carry.
+        """
+        import tomli_w
+
+        foreign = [name for name, spec in self.specs.items() if not isinstance(spec, Spec)]
+        if foreign:
+            raise PriorError(
+                f"priors of {foreign} are objects of other libraries and cannot be written as TOML"
+            )
+        return tomli_w.dumps(
+            {
+                "name": self.name,
+                "about": self.about,
+                "given": sorted(self.given),
+                "options": dict(self.options),
+                "priors": {name: spec.to_dict() for name, spec in self.specs.items()},
+            }
+        )
+
+    def table(self) -> pd.DataFrame:
+        """Return one row per parameter: its distribution, and whether a user gave it."""
+        import pandas as pd
+
+        rows = [
+            {"parameter": name, "prior": str(spec), "given": name in self.given}
+            for name, spec in self.specs.items()
+        ]
+        return pd.DataFrame(rows).set_index("parameter")
+
+    def __str__(self) -> str:
+        """Print as a table."""
+        head = f"{self.name}: {self.about}"
+        width = max(map(len, self.specs), default=0)
+        return "\n".join([head, *(f"  {n:<{width}}  {s}" for n, s in self.specs.items())])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>{self.name}</b>: {self.about}</p>{self.table().to_html()}"
+
+    def variable(self, name: str, *dims: str, support: str = "real") -> Any:
+        """Create the parameter in the active PyMC model.
+
+        The numbers enter as ``pm.Data`` of the parameter's own shape, so that another
+        set of the same families is the same graph.
+
+        Parameters
+        ----------
+        name : str
+            The parameter.
+        *dims : str
+            Its dims in the graph.
+        support : {"real", "positive", "unit"}
+            Where it lives; a wider prior is refused.
+        """
+        import pymc as pm
+
+        spec = self.specs[name]
+        model = pm.modelcontext(None)
+        stated = getattr(spec, "dims", None)
+        if stated is not None and _as_dims(stated) != dims:
+            raise PriorError(
+                f"prior of {name!r} has dims {_as_dims(stated)}, the graph's are {dims}"
+            )
+        if isinstance(spec, Spec):
+            variable = _create(spec, name, dims, model)
+        else:
+            if stated is None and dims:
+                raise PriorError(f"prior of {name!r} must say dims={dims}")
+            variable = spec.create_variable(name, xdist=False)
+        _check_support(name, spec, variable, support)
+        return variable
+
+    def effects(self, name: str, scale_name: str, scale: Any, *dims: str) -> Any:
+        """Create normal effects of mean 0 with the given scale.
+
+        Centred or not as the spec of ``scale_name`` says; ``scale`` must broadcast
+        against the shape of ``dims``.
+        """
+        import pymc as pm
+
+        if getattr(self.specs[scale_name], "centered", True):
+            return pm.Normal(name, 0.0, scale, dims=dims)
+        raw = pm.Normal(f"{name}_raw", 0.0, 1.0, dims=dims)
+        return pm.Deterministic(name, raw * scale, dims=dims)
+
+
+def read_sets(path: Path) -> dict[str, PriorSet]:
+    """Read a study's ``priors.toml``: one table per named set, ``base`` naming another."""
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    sets: dict[str, PriorSet] = {}
+    for name, table in tables.items():
+        base = sets[table["base"]] if "base" in table else PriorSet(name, "", {})
+        specs = {n: Spec.from_dict(n, t) for n, t in table.get("priors", {}).items()}
+        sets[name] = PriorSet(
+            name,
+            table["about"],
+            {**base.specs, **specs},
+            {**base.options, **table.get("options", {})},
+        )
+    return sets
+
+
+def resolve(sets: Mapping[str, PriorSet], priors: Any) -> PriorSet:
+    """Turn what a user passes as ``priors`` into a set.
+
+    Parameters
+    ----------
+    sets : mapping of str to PriorSet
+        The study's named sets.
+    priors : None, str, Path, mapping or PriorSet
+        Nothing (the set ``default``), the name of a set, a TOML file, overrides of
+        the default, or a set as it is.
+
+    Raises
+    ------
+    PriorError
+        Naming the set, file or parameter, and what is valid.
+    """
+    if priors is None:
+        return sets["default"]
+    if isinstance(priors, PriorSet):
+        return priors
+    if isinstance(priors, Mapping):
+        return sets["default"].override(**priors)
+    if isinstance(priors, str) and priors in sets:
+        return sets[priors]
+    if isinstance(priors, Path) or (isinstance(priors, str) and priors.endswith(".toml")):
+        return read_file(Path(priors), sets)
+    if isinstance(priors, str):
+        raise PriorError(unknown("prior set", priors, sets))
+    raise PriorError(
+        "priors must be the name of a set, a path to a TOML file, a dict of overrides or a "
+        f"PriorSet, got {type(priors).__name__}"
+    )
+
+
+def read_file(path: Path, sets: Mapping[str, PriorSet]) -> PriorSet:
+    """Read a user's TOML file: ``base`` (a named set), ``about`` and ``[priors.NAME]`` tables."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise PriorError(f"no prior file {path}: {error.strerror}") from None
+    return read_text(text, sets, str(path))
+
+
+def read_text(text: str, sets: Mapping[str, PriorSet], where: str) -> PriorSet:
+    """Read a set from TOML text; ``where`` is named in errors."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PriorError(f"{where}: not TOML: {error}") from None
+    allowed = ("name", "about", "base", "given", "options", "priors")
+    for key in table:
+        if key not in allowed:
+            raise PriorError(f"{where}: {unknown('key', key, allowed)}")
+    base = resolve(sets, table.get("base", "default"))
+    changed = base.override(**table.get("priors", {}))
+    given = frozenset(table.get("given", table.get("priors", {})))
+    return replace(
+        changed,
+        name=table.get("name", Path(where).stem),
+        about=table.get("about", f"from {where}"),
+        options={**base.options, **table.get("options", {})},
+        given=given,
+    )
+
+
+def as_spec(name: str, value: Any) -> Any:
+    """Turn one override into a `Spec`, or leave somebody else's object as it is."""
+    if isinstance(value, Spec):
+        return value
+    if isinstance(value, Mapping):
+        return Spec.from_dict(name, value)
+    if type(value).__module__.startswith("preliz."):
+        numbers = dict(zip(value.param_names, map(float, value.params), strict=True))
+        return Spec(type(value).__name__, numbers)
+    if isinstance(value, VariableFactory):
+        return value
+    raise PriorError(
+        f"prior of {name!r}: give a dict with dist, a Spec, a PreliZ distribution, or an object "
+        f"with dims and create_variable(name, xdist=False); got {type(value).__name__}"
+    )
+
+
+def unknown(kind: str, name: object, valid: Iterable[str]) -> str:
+    """Say that a name does not exist, what was perhaps meant, and what is valid."""
+    valid = list(valid)
+    close = difflib.get_close_matches(str(name), valid, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return f"unknown {kind} {name!r}{hint}; valid: {', '.join(map(str, valid))}"
+
+
+def _create(spec: Spec, name: str, dims: tuple[str, ...], model: pm.Model) -> Any:
+    import pymc as pm
+
+    family = getattr(pm, spec.dist, None)
+    if not (inspect.isclass(family) and issubclass(family, pm.Distribution)):
+        families = [n for n, c in vars(pm).items() if _is_family(c)]
+        raise PriorError(f"prior of {name!r}: {unknown('distribution', spec.dist, families)}")
+    labels = [list(model.coords[dim] or ()) for dim in dims]
+    values = {key: _spread(name, key, number, labels) for key, number in spec.numbers.items()}
+    try:
+        family.dist(**{key: np.ones_like(value) for key, value in values.items()})
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise PriorError(f"prior of {name!r}: {spec}: {error}") from None
+    numbers = {
+        key: pm.Data(f"{name}_{key}", value, dims=dims or None) for key, value in values.items()
+    }
+    return family(name, **numbers, dims=dims or None)
+
+
+def _is_family(candidate: object) -> bool:
+    import pymc as pm
+
+    return inspect.isclass(candidate) and issubclass(candidate, pm.Distribution)
+
+
+def _spread(name: str, key: str, number: Any, labels: list[list[Any]]) -> np.ndarray:
+    """Spread one number, a list, or numbers by label over the labels of the dims."""
+    where = f"prior of {name!r}, {key}"
+    shape = tuple(map(len, labels))
+    try:
+        if isinstance(number, Mapping):
+            if "default" not in number or set(number) - {"default", "by_label"}:
+                raise PriorError(
+                    f"{where}: numbers by label are {{default = x, by_label = {{...}}}}"
+                )
+            values = np.full(shape, float(number["default"]))
+            for label, value in number.get("by_label", {}).items():
+                axis = next((i for i, ls in enumerate(labels) if label in map(str, ls)), None)
+                if axis is None:
+                    raise PriorError(f"{where}: {unknown('label', label, sum(labels, []))}")
+                at = list(map(str, labels[axis])).index(label)
+                values[(slice(None),) * axis + (at,)] = float(value)
+        else:
+            values = np.asarray(number, dtype=float)
+            if values.shape not in ((), shape):
+                raise PriorError(f"{where}: has shape {values.shape}, the parameter's is {shape}")
+            values = np.broadcast_to(values, shape).copy()
+    except (TypeError, ValueError) as error:
+        if isinstance(error, PriorError):
+            raise
+        raise PriorError(f"{where}: not a number: {number!r}") from None
+    if not np.all(np.isfinite(values)):
+        raise PriorError(f"{where}: must be finite, got {number!r}")
+    if key in POSITIVE_NUMBERS and np.any(values <= 0):
+        raise PriorError(f"{where}: must be positive, got {number!r}")
+    return values
+
+
+def _check_support(name: str, spec: Any, variable: Any, support: str) -> None:
+    """Refuse a prior that puts mass where the parameter cannot be."""
+    low, high = _bounds(variable)
+    least, most = SUPPORTS[support]
+    if low < least or high > most:
+        raise PriorError(
+            f"prior of {name!r}: {spec} lives on ({low:g}, {high:g}), "
+            f"but the parameter lives on ({least:g}, {most:g})"
+        )
+
+
+def _bounds(variable: Any) -> tuple[float, float]:
+    """Bounds of a continuous random variable, from the transform PyMC gives it."""
+    from pymc.distributions.transforms import _default_transform
+
+    if variable.owner is None or not hasattr(variable.owner.op, "ndim_supp"):
+        return SUPPORTS["real"]  # a Deterministic of somebody else's: theirs to bound
+    if variable.type.dtype.startswith(("int", "bool", "uint")):
+        raise PriorError(f"prior of {variable.name!r}: discrete, NUTS needs a continuous one")
+    transform = _default_transform(variable.owner.op, variable)
+    kind = getattr(transform, "name", None)
+    if kind == "log":
+        return SUPPORTS["positive"]
+    if kind == "logodds":
+        return SUPPORTS["unit"]
+    if kind == "interval":
+        ends = transform.args_fn(*variable.owner.inputs)
+        low, high = (_number(end) for end in ends)
+        return (-np.inf if low is None else low, np.inf if high is None else high)
+    return SUPPORTS["real"]
+
+
+def _number(end: Any) -> float | None:
+    if end is None:
+        return None
+    values = end.eval(mode="FAST_COMPILE") if hasattr(end, "eval") else end
+    return float(np.asarray(values).flat[0])
+
+
+def _as_dims(dims: str | Sequence[str]) -> tuple[str, ...]:
+    return (dims,) if isinstance(dims, str) else tuple(dims)
+
+
+def _plain(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn numbers into what TOML writes: floats, lists, tables."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: plain(v) for key, v in value.items()}
+        return np.asarray(value, dtype=float).tolist()
+
+    return {key: plain(value) for key, value in numbers.items()}
+
+
+def _words(number: Any) -> str:
+    """Print one number, or numbers by label."""
+    if isinstance(number, Mapping):
+        labels = ", ".join(f"{k} {v:g}" for k, v in number.get("by_label", {}).items())
+        return f"{number['default']:g}" + (f" ({labels})" if labels else "")
+    return f"{number:g}" if np.ndim(number) == 0 else str(np.asarray(number).tolist())

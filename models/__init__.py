@@ -1,0 +1,1 @@
+"""One folder per paper; each exposes one object, ``study``."""

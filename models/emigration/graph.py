@@ -1,0 +1,202 @@
+"""The report's decomposition of non-follow-up, as a graph.
+
+Every person of a cell meets one of five fates before the next March: emigrated,
+died, moved within the United States, lost to follow-up otherwise, or followed up.
+The report estimates four quantities with error and takes emigration to be what is
+left; here emigration is a probability of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmig.errors import StudyError
+from bayesmig.models.emigration import data as cells
+from bayesmig.models.emigration.data import ADULTS_SECOND, FOREIGN_BORN, OBSERVED
+
+if TYPE_CHECKING:
+    import pymc as pm
+    import xarray as xr
+
+    from bayesmig.priors import PriorSet
+
+OUTCOMES = ("emigrated", "died", "moved", "lost", "returned")
+FATES = ("emigrated", "died", "moved", "lost", "followed")
+ZERO = None  # a term that the report leaves out, and the graph too
+INFLATION = float(np.sqrt(FOREIGN_BORN / ADULTS_SECOND))
+
+
+def build(
+    data: xr.Dataset,
+    priors: PriorSet,
+    *,
+    residual: str = "probability",
+    residual_inflation: float = INFLATION,
+    second_generation: str = "zero",
+    generation_gap: str = "zero",
+) -> pm.Model:
+    """Build the graph of one table's cells.
+
+    Parameters
+    ----------
+    data : Dataset
+        Cells as `data.example` or `data.read` give them: ``estimate``, ``ci_low`` and
+        ``ci_high`` in percent, dims (cell, component).
+    priors : PriorSet
+    residual : {"probability", "hazard"}
+        What is equal in both generations.  ``probability``: the share lost, as the
+        report has it (r^f = r^s, eq. 2).  ``hazard``: the chance of being lost for
+        those who are still there to be lost.
+    residual_inflation : float
+        Factor on the standard error of non-follow-up, which the report computes as if
+        it came from the foreign born and not from the second generation.  The default
+        is the square root of 77,491 foreign born over 48,694 second-generation adults.
+    second_generation : {"zero", "native_rates"}
+        Emigration of the second generation: none, as the report assumes, or the native
+        rates of Appendix F times a factor with a prior.
+    generation_gap : {"zero", "prior"}
+        logit r^f - logit r^s (of the hazards with ``residual="hazard"``): none, as the
+        report assumes, or a parameter.
+
+    Returns
+    -------
+    pm.Model
+        Free variables on the logit scale, dims ``outcome`` (emigrated, died, moved,
+        lost, returned), ``factor`` and ``contrast`` or ``cell``; deterministics
+        ``share`` (cell, fate), shares of all persons of a cell that add up to one;
+        ``return_immigration`` (cell), a ratio; ``level_effect`` (level, outcome).
+        Observed: ``components`` (cell, component), in percent.
+
+    Raises
+    ------
+    DataError, StudyError
+    """
+    import pymc as pm
+
+    _check("residual", residual, ("probability", "hazard"))
+    _check("second_generation", second_generation, ("zero", "native_rates"))
+    _check("generation_gap", generation_gap, ("zero", "prior"))
+    if not residual_inflation > 0:
+        raise StudyError(f"residual_inflation must be positive, got {residual_inflation!r}")
+    observed = cells.observations(data, residual_inflation)
+    design = cells.design(data)
+    with pm.Model(coords={"outcome": OUTCOMES, "fate": FATES, **design.coords}) as model:
+        hazard = pm.math.invlogit(_logits(priors, design))
+        share = pm.Deterministic("share", _shares(hazard), dims=("cell", "fate"))
+        returned = pm.Deterministic("return_immigration", hazard[:, 4], dims="cell")
+
+        second = ZERO  # e^s
+        if second_generation == "native_rates":
+            ratio = priors.variable("native_rate_log_ratio")
+            rates = pm.Data("native_rate", cells.native_rates(data), dims="cell")
+            second = pm.Deterministic(
+                "second_generation_emigration", rates * pm.math.exp(ratio), dims="cell"
+            )
+        gap = priors.variable("generation_gap") if generation_gap == "prior" else ZERO
+        lost = (_lost_share if residual == "probability" else _lost_hazard)(share, second, gap)
+        expected = [1 - share[:, 4], share[:, 2], share[:, 1], lost, returned]
+        _observe(expected, observed)
+    return model
+
+
+def _logits(priors: PriorSet, design: cells.Design) -> Any:
+    """Logit hazards (cell, outcome): an intercept, zero-sum effects of the factors, a cell term.
+
+    The effects are written on an orthonormal basis of the vectors that sum to zero,
+    which is the density of a ZeroSumNormal, so that one variable serves all factors.
+    With one factor its levels are the cells, and a cell term would say the same again.
+    """
+    import pymc as pm
+
+    logit = priors.variable("intercept", "outcome")
+    if design.factors:
+        scale = priors.variable("factor_scale", "factor", "outcome", support="positive")
+        which = pm.Data("contrast_factor", design.contrast_factor, dims="contrast")
+        effect = priors.effects("effect", "factor_scale", scale[which], "contrast", "outcome")
+        basis = pm.Data("level_contrast", design.level_contrast, dims=("level", "contrast"))
+        pm.Deterministic(
+            "level_effect", (basis[:, :, None] * effect[None]).sum(1), dims=("level", "outcome")
+        )
+        cell_contrast = pm.Data("cell_contrast", design.cell_contrast, dims=("cell", "contrast"))
+        logit = logit + (cell_contrast[:, :, None] * effect[None]).sum(1)
+    if len(design.factors) > 1:
+        scale = priors.variable("cell_scale", "outcome", support="positive")
+        logit = logit + priors.effects("cell_effect", "cell_scale", scale, "cell", "outcome")
+    return logit if design.factors else logit[None, :]
+
+
+def _shares(hazard: Any) -> Any:
+    """Shares of the five fates: emigrate, else die, else move, else be lost, else be followed."""
+    import pytensor.tensor as pt
+
+    left, shares = 1.0, []
+    for k in range(4):
+        shares.append(left * hazard[:, k])
+        left = left * (1 - hazard[:, k])
+    return pt.stack([*shares, left], axis=1)
+
+
+def _lost_share(share: Any, second: Any, gap: Any) -> Any:
+    """Printed non-follow-up if the *share* lost is equal in both generations (r^f = r^s).
+
+    The report's second generation is short of u - m - d what it lost and, if it
+    emigrates at all, those emigrants who would not have moved.
+    """
+    _, _, moved, lost, followed = (share[:, k] for k in range(5))
+    stayed = (lost + followed) / (moved + lost + followed)
+    return _shift(lost, gap) + (second * stayed if second is not ZERO else 0.0)
+
+
+def _lost_hazard(share: Any, second: Any, gap: Any) -> Any:
+    """Printed non-follow-up if the *chance* of being lost, for those still there, is equal.
+
+    The second generation dies and moves as the foreign born who do not emigrate.
+    """
+    emigrated, _, _, lost, followed = (share[:, k] for k in range(5))
+    still_there = (lost + followed) / (1 - emigrated)
+    kept = 1 - _shift(lost / (lost + followed), gap)
+    return still_there * (1 - (kept if second is ZERO else (1 - second) * kept))
+
+
+def _shift(probability: Any, gap: Any) -> Any:
+    """The second generation's probability, a gap on the logit scale below the first's."""
+    import pymc as pm
+
+    if gap is ZERO:
+        return probability
+    return pm.math.invlogit(pm.math.logit(probability) - gap)
+
+
+def _observe(expected: list[Any], observed: cells.Observations) -> None:
+    """Printed percentages with their error; a 0.0 (0.0, 0.0) says only "below 0.05"."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    dims = ("cell", "component")
+    error = pm.Data("standard_error", observed.standard_error, dims=dims)
+    bound = pm.Data("printed_as_zero_below", observed.bound, dims=dims)
+    printed = pm.Normal.dist(100 * pt.stack(expected, axis=1), error)
+    pm.Censored(
+        "components",
+        printed,
+        lower=bound,
+        upper=None,
+        observed=pm.Data("estimate", observed.estimate, dims=dims),
+        dims=dims,
+    )
+
+
+def _check(option: str, value: str, valid: tuple[str, ...]) -> None:
+    if value not in valid:
+        raise StudyError(f"{option}={value!r}; valid: {', '.join(valid)}")
+
+
+assert OBSERVED == (
+    "non_match",
+    "internal_migration",
+    "mortality",
+    "non_follow_up",
+    "return_immigration",
+)
