@@ -87,7 +87,7 @@ def fit(
     data: xr.Dataset,
     priors: Any = None,
     *,
-    draws: int = 1000,
+    draws: int | None = None,
     tune: int | None = None,
     chains: int = 4,
     seed: int = 1,
@@ -106,8 +106,8 @@ def fit(
     priors : None, str, Path, mapping or PriorSet
         The default, a named set, a TOML file, overrides of the default, or a set.
     draws, tune, chains : int
-        Draws kept and thrown away a chain; ``tune=None`` is as many as ``draws``, and
-        at least 1000.
+        Draws kept and thrown away in each chain; without ``draws`` what the study
+        needs, without ``tune`` 1000.
     seed : int
         The same seed gives the same draws.
     progress : bool
@@ -284,7 +284,7 @@ def _refit_one(
         )
     return _sample(
         ready,
-        settings.get("draws", 1000),
+        settings.get("draws"),
         settings.get("tune"),
         settings.get("chains", 4),
         settings.get("seed", 1),
@@ -296,7 +296,7 @@ def _refit_one(
 
 def _sample(
     ready: Compiled,
-    draws: int,
+    draws: int | None,
     tune: int | None,
     chains: int,
     seed: int,
@@ -304,8 +304,9 @@ def _sample(
     groups: tuple[str, ...],
     sampling: Mapping[str, Any],
 ) -> xr.DataTree:
-    tune = max(draws, 1000) if tune is None else tune
     settings = {**ready.study.sampling, **sampling}
+    usual = settings.pop("draws", 1000)
+    draws, tune = draws or usual, 1000 if tune is None else tune
     started = time.perf_counter()
     density = ready.graph.bind(ready.model, seed)
     bound = time.perf_counter()

@@ -52,15 +52,16 @@ class Spec:
         one number to every label of the parameter's dims and others to those named.
     dims : tuple of str, optional
         Refused unless they are the graph's own; may be left out.
-    centered : bool
-        For the scale of a hierarchy: whether its effects are written centred.
-        The posterior is the same; only the sampler's geometry differs.
+    centered : bool, float or mapping
+        For the scale of a hierarchy: how its effects are written, from non-centred
+        (0, false) to centred (1, true), perhaps by label.  The posterior is the same;
+        only the sampler's geometry differs.
     """
 
     dist: str
     numbers: Mapping[str, Any] = field(default_factory=dict)
     dims: tuple[str, ...] | None = None
-    centered: bool = True
+    centered: Any = True
 
     @classmethod
     def from_dict(cls, name: str, table: Mapping[str, Any]) -> Spec:
@@ -69,26 +70,24 @@ class Spec:
             raise PriorError(
                 f"prior of {name!r}: needs dist = the name of a PyMC distribution, got {dict(table)}"
             )
-        centered = table.get("centered", True)
-        if not isinstance(centered, bool):
-            raise PriorError(f"prior of {name!r}: centered is true or false, got {centered!r}")
         dims = table.get("dims")
         numbers = {key: value for key, value in table.items() if key not in RESERVED}
-        return cls(table["dist"], numbers, None if dims is None else tuple(dims), centered)
+        dims = None if dims is None else tuple(dims)
+        return cls(table["dist"], numbers, dims, table.get("centered", True))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the TOML table that `from_dict` reads back."""
         table: dict[str, Any] = {"dist": self.dist, **_plain(self.numbers)}
         if self.dims is not None:
             table["dims"] = list(self.dims)
-        if not self.centered:
-            table["centered"] = False
+        if self.centered is not True:
+            table["centered"] = _plain({"centered": self.centered})["centered"]
         return table
 
     def __str__(self) -> str:
         """Read like mathematics: ``Normal(mu=0, sigma=1)``."""
         numbers = ", ".join(f"{key}={_words(value)}" for key, value in self.numbers.items())
-        return f"{self.dist}({numbers})" + ("" if self.centered else ", non-centred effects")
+        return f"{self.dist}({numbers})"
 
 
 @dataclass(frozen=True)
@@ -219,15 +218,21 @@ class PriorSet:
     def effects(self, name: str, scale_name: str, scale: Any, *dims: str) -> Any:
         """Create normal effects of mean 0 with the given scale.
 
-        Centred or not as the spec of ``scale_name`` says; ``scale`` must broadcast
-        against the shape of ``dims``.
+        Written between non-centred and centred as the spec of ``scale_name`` says:
+        raw ~ Normal(0, scale^c), effect = raw scale^(1 - c), with c in [0, 1].
+        ``scale`` must broadcast against the shape of ``dims``.
         """
         import pymc as pm
 
-        if getattr(self.specs[scale_name], "centered", True):
-            return pm.Normal(name, 0.0, scale, dims=dims)
-        raw = pm.Normal(f"{name}_raw", 0.0, 1.0, dims=dims)
-        return pm.Deterministic(name, raw * scale, dims=dims)
+        model = pm.modelcontext(None)
+        labels = [list(model.coords[dim] or ()) for dim in dims]
+        how = getattr(self.specs[scale_name], "centered", True)
+        values = _spread(scale_name, "centered", how, labels)
+        if np.any((values < 0) | (values > 1)):
+            raise PriorError(f"prior of {scale_name!r}, centered: must be in [0, 1], got {how!r}")
+        centered = pm.Data(f"{name}_centered", values, dims=dims)
+        raw = pm.Normal(f"{name}_raw", 0.0, scale**centered, dims=dims)
+        return pm.Deterministic(name, raw * scale ** (1 - centered), dims=dims)
 
 
 def read_sets(path: Path) -> dict[str, PriorSet]:

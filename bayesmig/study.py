@@ -38,7 +38,7 @@ class Study:
     unit : str
         Unit of the estimands.
     sampling : mapping
-        Settings of NUTS that this study's graph wants by default.
+        Settings of NUTS that this study's graph wants by default (``draws`` among them).
     """
 
     name: str

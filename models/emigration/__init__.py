@@ -12,5 +12,5 @@ study = Study(
     ),
     package=__name__,
     unit="percent a year",
-    sampling={"target_accept": 0.98},
+    sampling={"draws": 2000, "target_accept": 0.98},
 )
