@@ -30,7 +30,9 @@ _WHERE = {
     "PriorSet": "priors",
     "fit": "fitting",
     "refit": "fitting",
+    "compile": "fitting",
     "open_fit": "fitting",
+    "save_fit": "fitting",
     "prior_predictive": "fitting",
     "add_groups": "fitting",
     "compare": "comparison",
@@ -38,6 +40,7 @@ _WHERE = {
     "report": "report",
     "sensitivity": "checks",
     "calibrate": "checks",
+    "coverage": "checks",
 }
 __all__ = ["__version__", *_WHERE]
 

@@ -85,13 +85,19 @@ class CompiledGraph:
         """Names of the shared variables, in the order the function takes them."""
         return [variable.name for variable in self.function.get_shared()]
 
-    def bind(self, model: pm.Model, seed: int) -> NativeDensity:
-        """Bind the compiled graph to the data, numbers and sizes of ``model``."""
-        shared = _density(model)[1]
+    def bind(
+        self, model: pm.Model, seed: int, held: Mapping[str, np.ndarray] | None = None
+    ) -> NativeDensity:
+        """Bind the compiled graph to the data, numbers and sizes of ``model``.
+
+        ``held`` puts other values (of the same shape) in the place of the model's data.
+        """
+        shared, held = _density(model)[1], held or {}
         start = model.initial_point(random_seed=seed)
         points = [np.ascontiguousarray(start[v.name], dtype=float) for v in model.value_vars]
         values = [
-            np.array(shared[name].get_value(), order="C", copy=True, ndmin=0) for name in self.names
+            np.array(held.get(name, shared[name].get_value()), order="C", copy=True)
+            for name in self.names
         ]
         return NativeDensity(self, tuple(points), tuple(values))
 

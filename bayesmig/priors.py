@@ -215,12 +215,14 @@ class PriorSet:
         _check_support(name, spec, variable, support)
         return variable
 
-    def effects(self, name: str, scale_name: str, scale: Any, *dims: str) -> Any:
-        """Create normal effects of mean 0 with the given scale.
+    def effects(
+        self, name: str, scale_name: str, scale: Any, *dims: str, mean: Any = None
+    ) -> Any:
+        """Create normal effects with the given mean (0 without one) and scale.
 
-        Written between non-centred and centred as the spec of ``scale_name`` says:
-        raw ~ Normal(0, scale^c), effect = raw scale^(1 - c), with c in [0, 1].
-        ``scale`` must broadcast against the shape of ``dims``.
+        Written between non-centred and centred as the spec of ``scale_name`` says, c in
+        [0, 1]: raw ~ Normal(c mean, scale^c), effect = mean + scale^(1 - c) (raw - c mean).
+        ``mean`` and ``scale`` must broadcast against the shape of ``dims``.
         """
         import pymc as pm
 
@@ -231,8 +233,12 @@ class PriorSet:
         if np.any((values < 0) | (values > 1)):
             raise PriorError(f"prior of {scale_name!r}, centered: must be in [0, 1], got {how!r}")
         centered = pm.Data(f"{name}_centered", values, dims=dims)
-        raw = pm.Normal(f"{name}_raw", 0.0, scale**centered, dims=dims)
-        return pm.Deterministic(name, raw * scale ** (1 - centered), dims=dims)
+        if mean is None:
+            raw = pm.Normal(f"{name}_raw", 0.0, scale**centered, dims=dims)
+            return pm.Deterministic(name, scale ** (1 - centered) * raw, dims=dims)
+        raw = pm.Normal(f"{name}_raw", centered * mean, scale**centered, dims=dims)
+        effect = mean + scale ** (1 - centered) * (raw - centered * mean)
+        return pm.Deterministic(name, effect, dims=dims)
 
 
 def read_sets(path: Path) -> dict[str, PriorSet]:

@@ -235,6 +235,13 @@ def simulate(
     )
 
 
+def truth(data: xr.Dataset) -> xr.Dataset:
+    """Return the truth that simulated cells carry: ``share`` and ``return_immigration``."""
+    return xr.Dataset(
+        {"share": data["true_share"], "return_immigration": data["true_return_immigration"]}
+    )
+
+
 def published() -> pd.DataFrame:
     """Return every printed number of Tables 1-15 and Appendix F, tidy.
 

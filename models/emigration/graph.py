@@ -66,7 +66,8 @@ def build(
         Free variables on the logit scale, dims ``outcome`` (emigrated, died, moved,
         lost, returned), ``factor`` and ``contrast`` or ``cell``; deterministics
         ``share`` (cell, fate), shares of all persons of a cell that add up to one;
-        ``return_immigration`` (cell), a ratio; ``level_effect`` (level, outcome).
+        ``return_immigration`` (cell), a ratio; ``level_effect`` (level, outcome) and
+        ``cell_logit`` (cell, outcome), logits.
         Observed: ``components`` (cell, component), in percent.
 
     Raises
@@ -123,7 +124,7 @@ def _logits(priors: PriorSet, design: cells.Design) -> Any:
         logit = logit + (cell_contrast[:, :, None] * effect[None]).sum(1)
     if len(design.factors) > 1:
         scale = priors.variable("cell_scale", "outcome", support="positive")
-        logit = logit + priors.effects("cell_effect", "cell_scale", scale, "cell", "outcome")
+        return priors.effects("cell_logit", "cell_scale", scale, "cell", "outcome", mean=logit)
     return logit if design.factors else logit[None, :]
 
 

@@ -1,0 +1,88 @@
+"""One static page on a fit: comparison, priors, diagnostics, audit, model card."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+from pathlib import Path
+
+import xarray as xr
+
+from bayesmig.comparison import compare, quantities
+from bayesmig.fitting import problems
+from bayesmig.plots import plot_compare
+from bayesmig.study import load_study
+
+
+def report(fitted: xr.DataTree, folder: str | Path) -> Path:
+    """Write ``report.html`` into a folder; it opens without a network.
+
+    Parameters
+    ----------
+    fitted : DataTree
+        A fit, or one from a file.
+    folder : str or Path
+        Made if it is not there.
+
+    Returns
+    -------
+    Path
+        Of the page, written whole or not at all.
+    """
+    import jinja2
+    from markdown_it import MarkdownIt
+
+    study = load_study(fitted.attrs["study"])
+    template = (Path(__file__).parent / "report.html").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    audit = study.audit()
+    diagnostics = json.loads(fitted.attrs["diagnostics"])
+    table = compare(fitted)
+    page = environment.from_string(template).render(
+        study=study,
+        attrs=fitted.attrs,
+        left_out=fitted["data"].attrs.get("left_out", ""),
+        problems=problems(fitted),
+        clean=_clean(diagnostics),
+        plot=_png(fitted),
+        comparison={
+            name: table[table.quantity == name].to_dict("records") for name in quantities(fitted)
+        },
+        audit_failed=audit[~audit.holds].to_dict("records"),
+        audit_held=audit[audit.holds].to_dict("records"),
+        options=json.loads(fitted.attrs["options"]),
+        diagnostics=diagnostics,
+        versions=json.loads(fitted.attrs["versions"]),
+        card=MarkdownIt("commonmark", {"html": False}).enable("table").render(study.card),
+    )
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "report.html"
+    part = folder / f".report.{os.getpid()}.part"
+    try:
+        part.write_text(page, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _clean(diagnostics: dict) -> str:
+    worst = {
+        name: diagnostics[name]["worst"]
+        for name in ("rhat", "ess_bulk", "ess_tail")
+        if name in diagnostics
+    }
+    return (
+        f"No divergences; worst R-hat {worst.get('rhat', float('nan')):.4f}, "
+        f"bulk ESS {worst['ess_bulk']:.0f}, tail ESS {worst['ess_tail']:.0f} "
+        "over all parameters and quantities."
+    )
+
+
+def _png(fitted: xr.DataTree) -> str:
+    buffer = io.BytesIO()
+    plot_compare(fitted, quantities(fitted)[:2]).savefig(buffer, format="png", dpi=130)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
