@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -137,7 +138,8 @@ def fit(
     DataError, PriorError, StudyError
     """
     groups = _known_groups(groups)
-    ready = compile(study, data, priors, **options)
+    with _status(progress, "compiling the graph (longest the first time on a machine)"):
+        ready = compile(study, data, priors, **options)
     return _sample(ready, draws, tune, chains, seed, progress, groups, sampling or {})
 
 
@@ -259,6 +261,15 @@ def add_groups(fitted: xr.DataTree, groups: Iterable[str], seed: int = 1) -> xr.
     """
     ready = _model_of(fitted)
     return _with_groups(fitted.copy(), ready, _known_groups(groups), seed)
+
+
+def _status(progress: bool, words: str) -> Any:
+    """Say what is being waited for, if progress is wanted."""
+    if not progress:
+        return nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status(words)
 
 
 def _refit_one(

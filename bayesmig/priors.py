@@ -215,9 +215,7 @@ class PriorSet:
         _check_support(name, spec, variable, support)
         return variable
 
-    def effects(
-        self, name: str, scale_name: str, scale: Any, *dims: str, mean: Any = None
-    ) -> Any:
+    def effects(self, name: str, scale_name: str, scale: Any, *dims: str, mean: Any = None) -> Any:
         """Create normal effects with the given mean (0 without one) and scale.
 
         Written between non-centred and centred as the spec of ``scale_name`` says, c in

@@ -1,0 +1,359 @@
+"""The same verbs from a shell: list, audit, priors, fit, compare, report, calibrate, demo."""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bayesmig.errors import ConvergenceWarning, DataError, PriorError, StudyError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from rich.console import Console
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Published migration models, each posterior beside the printed number.",
+)
+StudyName = Annotated[str, typer.Argument(help="a study; `bayesmig list` names them")]
+FitPath = Annotated[Path, typer.Argument(help="a saved fit (.nc)")]
+Pairs = Annotated[
+    list[str] | None, typer.Option("--option", "-o", help="option of the graph, name=value")
+]
+Which = Annotated[
+    list[str] | None,
+    typer.Option("--example", "-e", help="which example, name=value (e.g. table=5 or table=10,11)"),
+]
+DataFile = Annotated[
+    Path | None, typer.Option("--data", help="your own file instead of the example")
+]
+PriorChoice = Annotated[
+    str | None, typer.Option("--priors", "-p", help="a named set or a TOML file")
+]
+
+
+def main() -> None:
+    """Run the command line; an error that bayesmig names ends in one line, not a traceback."""
+    try:
+        app()
+    except (DataError, PriorError, StudyError) as error:
+        print(f"bayesmig: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command("list")
+def list_() -> None:
+    """List the studies."""
+    from bayesmig.study import list_studies, load_study
+
+    for name in list_studies():
+        print(f"{name}: {load_study(name).title}")
+
+
+@app.command()
+def audit(
+    study: StudyName,
+    everything: Annotated[bool, typer.Option("--all", help="also the checks that hold")] = False,
+) -> None:
+    """Check the printed numbers against each other and against the prose."""
+    from bayesmig.study import load_study
+
+    table = load_study(study).audit()
+    shown = table if everything else table[~table.holds]
+    _print_table(shown if everything else shown.drop(columns="holds"), f"Audit of {study}")
+    print(f"{(~table.holds).sum()} of {len(table)} checks do not hold.")
+
+
+@app.command()
+def priors(
+    study: StudyName,
+    which: Annotated[str | None, typer.Argument(help="a set or a TOML file; default: all")] = None,
+    toml: Annotated[bool, typer.Option("--toml", help="as a TOML file to edit")] = False,
+) -> None:
+    """Print the prior sets of a study, or one of them."""
+    from bayesmig.study import load_study
+
+    loaded = load_study(study)
+    names = [which] if which else list(loaded.prior_sets)
+    for name in names:
+        chosen = loaded.priors(name)
+        print(chosen.to_toml() if toml else chosen, end="\n\n")
+
+
+@app.command()
+def fit(
+    study: StudyName,
+    output: Annotated[Path, typer.Option("--output", help="where to save the fit (.nc)")],
+    data: DataFile = None,
+    example: Which = None,
+    prior: PriorChoice = None,
+    option: Pairs = None,
+    draws: Annotated[int | None, typer.Option(help="draws of each chain")] = None,
+    tune: Annotated[int | None, typer.Option(help="tuning draws of each chain")] = None,
+    chains: Annotated[int, typer.Option(help="chains")] = 4,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same draws")] = 1,
+) -> None:
+    """Fit a study and save the draws."""
+    fitted = _fit(
+        study,
+        _data(study, data, example),
+        prior,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        seed=seed,
+        **_pairs(option),
+    )
+    from bayesmig.fitting import save_fit
+
+    print(f"saved {save_fit(fitted, output)}; next: bayesmig compare {output}")
+
+
+@app.command()
+def compare(
+    path: FitPath,
+    quantity: Annotated[list[str] | None, typer.Option("--quantity", "-q")] = None,
+    ci_prob: Annotated[float | None, typer.Option(help="probability of the intervals")] = None,
+    csv: Annotated[Path | None, typer.Option(help="write the whole table to a CSV file")] = None,
+) -> None:
+    """Print the posterior beside the printed numbers."""
+    from bayesmig.comparison import compare as compare_fit
+    from bayesmig.comparison import quantities
+    from bayesmig.fitting import open_fit
+
+    fitted = open_fit(path)
+    if csv is not None:
+        table = compare_fit(fitted, ci_prob, quantity)
+        part = csv.with_name(f".{csv.name}.part")
+        table.to_csv(part, index=False)
+        part.replace(csv)
+        print(f"wrote {csv}: {len(table)} rows")
+        return
+    for name in quantity or quantities(fitted)[:1]:
+        _print_comparison(compare_fit(fitted, ci_prob, name))
+
+
+@app.command()
+def report(
+    path: FitPath, output: Annotated[Path, typer.Option("--output", help="folder")] = Path("out")
+) -> None:
+    """Write report.html for a saved fit."""
+    from bayesmig.fitting import open_fit
+    from bayesmig.report import report as write_report
+
+    print(f"wrote {write_report(open_fit(path), output)}")
+
+
+@app.command()
+def calibrate(
+    study: StudyName,
+    example: Which = None,
+    data: DataFile = None,
+    prior: PriorChoice = None,
+    n: Annotated[int, typer.Option(help="simulated data sets")] = 200,
+    truth: Annotated[
+        str, typer.Option(help="prior, or example: the example's own estimates")
+    ] = "prior",
+    seed: Annotated[int, typer.Option()] = 1,
+    option: Pairs = None,
+) -> None:
+    """Simulate data of known truth, refit each, and count how often the intervals hold it."""
+    from bayesmig.checks import calibrate as run
+    from bayesmig.checks import coverage
+    from bayesmig.study import load_study
+
+    loaded = load_study(study)
+    if truth not in ("prior", "example"):
+        raise StudyError(f"truth={truth!r}; valid: prior, example")
+    if truth == "example" and data is not None:
+        raise StudyError("--truth example simulates the study's example, not --data")
+    which = _pairs(example)
+    started = time.perf_counter()
+    found = run(
+        loaded,
+        _data(study, data, example),
+        prior,
+        n=n,
+        seed=seed,
+        simulate=(lambda s: loaded.simulate(seed=s, **which)) if truth == "example" else None,
+        **_pairs(option),
+    )
+    table = coverage(found)
+    print(_markdown(table))
+    print(
+        f"{table.attrs['n']} data sets, truth {table.attrs['truth']}, "
+        f"{table.attrs['divergences']} divergences, {time.perf_counter() - started:.0f} s"
+    )
+
+
+@app.command()
+def demo(
+    study: Annotated[str | None, typer.Argument(help="a study; default: the first")] = None,
+    output: Annotated[Path, typer.Option("--output", help="folder")] = Path("out"),
+) -> None:
+    """Audit, fit the example, compare with print, write a report."""
+    from bayesmig.study import list_studies, load_study
+
+    started = time.perf_counter()
+    loaded = load_study(study or list_studies()[0])
+    console = _console()
+    console.rule(f"[bold]{loaded.name}[/bold]: {loaded.title}")
+    table = loaded.audit()
+    failed = table[~table.holds]
+    console.print(
+        f"\n1. The printed numbers: {len(failed)} of {len(table)} checks do not hold.  "
+        f"`bayesmig audit {loaded.name}` says which and why."
+    )
+    _print_rows(
+        [
+            {"check": str(check), "fails": str(len(rows)), "where, for one": rows["where"].iloc[0]}
+            for check, rows in failed.groupby("check", sort=False)
+        ],
+        "",
+    )
+    data = loaded.example()
+    kind = "SYNTHETIC" if data.attrs["synthetic"] else "as printed"
+    console.print(f"\n2. The fit: {data.attrs['title']} ({kind}).")
+    fitted = _fit(loaded.name, data, None)
+
+    from bayesmig.comparison import compare as compare_fit
+    from bayesmig.comparison import quantities
+    from bayesmig.fitting import save_fit
+    from bayesmig.report import report as write_report
+
+    console.print("\n3. Posterior and print")
+    _print_comparison(compare_fit(fitted, quantity=quantities(fitted)[0]))
+    page, saved = write_report(fitted, output), save_fit(fitted, output / "fit.nc")
+    console.print(
+        f"\n4. Report: {page.resolve()} (open it in a browser); draws: {saved}", soft_wrap=True
+    )
+    console.print(
+        f"5. Next: notebooks/{loaded.name}.ipynb plugs in another prior; "
+        f"`bayesmig priors {loaded.name}` shows those there are; "
+        f"`bayesmig compare {saved} -q {quantities(fitted)[1]}` compares the rest.",
+        soft_wrap=True,
+    )
+    console.print(f"({time.perf_counter() - started:.0f} s in all)")
+
+
+def _fit(study: str, data: xr.Dataset, priors: Any, **settings: Any) -> xr.DataTree:
+    """Fit with progress, and say what was warned of in one line each."""
+    console = _console()
+    with console.status("importing PyMC"):
+        from bayesmig.fitting import fit as fit_study
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        fitted = fit_study(study, data, priors, **settings)
+    for warning in caught:
+        if issubclass(warning.category, ConvergenceWarning):
+            console.print(f"[bold red]not to be trusted as it is:[/] {warning.message}")
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    a = fitted.attrs
+    console.print(
+        f"   priors {a['prior_set']}; {a['chains']} chains of {a['draws']} draws, seed "
+        f"{a['seed']}, {a['sampler']}\n   seconds: graph {a['seconds_build']:.1f}, compilation "
+        f"{a['seconds_compile']:.1f}, sampling {a['seconds_sample']:.1f}",
+        highlight=False,
+    )
+    return fitted
+
+
+def _data(study: str, path: Path | None, example: list[str] | None) -> xr.Dataset:
+    from bayesmig.study import load_study
+
+    loaded = load_study(study)
+    if path is not None:
+        if example:
+            raise StudyError("give --data or --example, not both")
+        return loaded.read(path)
+    return loaded.example(**_pairs(example))
+
+
+def _pairs(pairs: list[str] | None) -> dict[str, Any]:
+    """Read name=value options: numbers, lists of numbers, or words."""
+    read: dict[str, Any] = {}
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise StudyError(f"{pair!r} is not name=value")
+        items = [_number(item) for item in value.split(",")]
+        read[name] = items[0] if len(items) == 1 else items
+    return read
+
+
+def _number(word: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return word
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    """Print a table of numbers as Markdown, ready for a model card."""
+    head = [table.index.name or "", *map(str, table.columns)]
+    rows = [
+        [str(name), *(f"{v:.3f}" for v in row)]
+        for name, row in zip(table.index, table.to_numpy(), strict=True)
+    ]
+    lines = [head, ["---", *["---:"] * len(table.columns)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console()
+
+
+def _print_comparison(table: pd.DataFrame) -> None:
+    """Print one quantity's comparison."""
+    name = table.quantity.iloc[0].replace("_", " ")
+    made = "SYNTHETIC " if table.attrs["synthetic"] else ""
+    own, prob = table.published_prob.iloc[0], table.ci_prob.iloc[0]
+    shown = [
+        {
+            "": row.coordinates,
+            f"printed ({own:.0%})": _with_interval(
+                row.published, row.published_low, row.published_high
+            ),
+            f"posterior ({prob:.0%})": _with_interval(row["mean"], row.low, row.high),
+            "wider by": "" if row.width_ratio != row.width_ratio else f"{row.width_ratio:.1f}",
+        }
+        for _, row in table.iterrows()
+    ]
+    _print_rows(shown, f"{made}{table.attrs['data_title']}: {name}, {table.attrs['unit']}")
+
+
+def _with_interval(value: float, low: float, high: float) -> str:
+    return f"{value:4.1f} ({low:4.1f}, {high:4.1f})"
+
+
+def _print_table(table: pd.DataFrame, title: str) -> None:
+    _print_rows(table.astype(str).to_dict("records"), title)
+
+
+def _print_rows(rows: list[dict[Any, str]], title: str) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    if not rows:
+        return
+    grid = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+    for name in rows[0]:
+        left = name in ("", "check", "where", "where, for one", "detail")
+        grid.add_column(str(name), justify="left" if left else "right", no_wrap=name != "detail")
+    for row in rows:
+        grid.add_row(*row.values())
+    _console().print(grid, highlight=False)
