@@ -165,7 +165,7 @@ def sensitivity(fitted: xr.DataTree, quantity: str | None = None) -> pd.DataFram
             "log_likelihood": whole["log_likelihood"].to_dataset(),
         }
     )
-    return az.psense_summary(tree, prior_var_names=names, round_to="none")
+    return az.psense_summary(tree, prior_var_names=names, round_to=12)
 
 
 def _prior_jobs(ready: Compiled, n: int, seed: int) -> list[tuple[Any, ...]]:

@@ -94,7 +94,7 @@ class CompiledGraph:
         """
         shared, held = _density(model)[1], held or {}
         start = model.initial_point(random_seed=seed)
-        points = [np.ascontiguousarray(start[v.name], dtype=float) for v in model.value_vars]
+        points = [np.array(start[v.name], dtype=float, order="C") for v in model.value_vars]
         values = [
             np.array(held.get(name, shared[name].get_value()), order="C", copy=True)
             for name in self.names

@@ -1,0 +1,50 @@
+# Everything runs in .venv, which the first target that needs it makes.
+# PYTHON names the interpreter to make it with (3.12 or newer).
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+.PHONY: demo test test-all lint notebooks notebooks-full calibrate bench clean
+
+demo: $(READY)
+	$(RUN) -m bayesmig demo
+
+test: $(READY)
+	$(RUN) -m pytest -q -m "not slow"
+
+test-all: $(READY)
+	$(RUN) -m pytest -q
+
+lint: $(READY)
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+# every notebook, few draws, nothing stored
+notebooks: $(READY)
+	$(RUN) notebooks/run.py --quick
+
+# every notebook at its full length, its output stored
+notebooks-full: $(READY)
+	$(RUN) notebooks/run.py
+
+# the coverage tables of the model cards
+calibrate: $(READY)
+	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth prior
+	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth example
+
+# seconds to the first draw, cold and warm, and what sampling costs
+bench: $(READY)
+	$(RUN) benchmarks/start.py
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null || \
+	  { echo "bayesmig needs Python 3.12 or newer, and $(PYTHON) is not: make $(MAKECMDGOALS) PYTHON=python3.13"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (once; a minute or two)"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info out

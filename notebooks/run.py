@@ -1,0 +1,41 @@
+"""Execute every notebook of this folder.
+
+    python notebooks/run.py            full length; the output is stored
+    python notebooks/run.py --quick    few draws (BAYESMIG_QUICK=1); nothing is stored
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+
+def main(quick):
+    if quick:
+        os.environ["BAYESMIG_QUICK"] = "1"
+    else:
+        os.environ.pop("BAYESMIG_QUICK", None)
+    folder = Path(__file__).parent
+    paths = sorted(folder.glob("*.ipynb"))
+    if not paths:
+        sys.exit(f"no notebooks in {folder}")
+    for path in paths:
+        began = time.perf_counter()
+        notebook = nbformat.read(path, as_version=4)
+        NotebookClient(
+            notebook, timeout=1200, kernel_name="python3", resources={"metadata": {"path": folder}}
+        ).execute()
+        if not quick:
+            for cell in notebook.cells:  # when it ran is no part of what it shows
+                cell.metadata.pop("execution", None)
+            part = path.with_suffix(".part")
+            nbformat.write(notebook, part)
+            part.replace(path)
+        print(f"{path.name}: {time.perf_counter() - began:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main("--quick" in sys.argv[1:])

@@ -1,0 +1,468 @@
+"""The emigration graph for every table and option: names, dims, coordinates, densities.
+
+Nothing is sampled; what the numbers should be is in ``tests/oracle``.
+"""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from oracle import emigration as oracle
+from scipy import stats
+
+import bayesmig as bm
+from bayesmig import graph
+from bayesmig.compiled import CompiledGraph
+
+OUTCOMES = ("emigrated", "died", "moved", "lost", "returned")
+FATES = ("emigrated", "died", "moved", "lost", "followed")
+COMPONENTS = (
+    "non_match",
+    "internal_migration",
+    "mortality",
+    "non_follow_up",
+    "return_immigration",
+)
+
+# Tables 4-15, the pairs that go together, and the panels of all foreign born: their factors
+FACTORS = {
+    "4": (),
+    "5": ("origin", "year"),
+    "6": ("age",),
+    "7": ("origin", "sex"),
+    "8": ("age",),
+    "9": ("age",),
+    "10": ("sex", "age"),
+    "11": ("sex", "age"),
+    "12": ("origin", "duration"),
+    "13": ("country",),
+    "14": ("origin", "status"),
+    "15": ("origin", "period", "status"),
+    "10+11": ("origin", "sex", "age"),
+    "8+9": ("sex", "age"),
+    "5 all": ("year",),
+    "7 all": ("sex",),
+    "12 all": ("duration",),
+    "14 all": ("status",),
+}
+OPTIONS = [
+    {"residual": r, "second_generation": s, "generation_gap": g}
+    for r, s, g in itertools.product(
+        ("probability", "hazard"), ("zero", "native_rates"), ("zero", "prior")
+    )
+]
+REPORT, LOOSENED = OPTIONS[0], OPTIONS[-1]  # between them, every value of every option
+
+
+def example(study, table):
+    numbers, _, panel = table.partition(" ")
+    which = [int(number) for number in numbers.split("+")]
+    return study.example(table=which, panel=panel or "exclusive")
+
+
+def name(value):
+    return "-".join(value.values()) if isinstance(value, dict) else value
+
+
+tables = pytest.mark.parametrize("table", FACTORS)
+options = pytest.mark.parametrize("options", OPTIONS, ids=name)
+
+
+# Names, dims, coordinates
+
+
+@tables
+@options
+def test_names_and_dims(study, table, options):
+    model = study.build(example(study, table), **options)
+    free = {"intercept": ("outcome",)}
+    derived = {"share": ("cell", "fate"), "return_immigration": ("cell",)}
+    if len(FACTORS[table]) > 0:
+        free["factor_scale"] = ("factor", "outcome")
+        free["effect_raw"] = ("contrast", "outcome")
+        derived["effect"] = ("contrast", "outcome")
+        derived["level_effect"] = ("level", "outcome")
+    if len(FACTORS[table]) > 1:
+        free["cell_scale"] = ("outcome",)
+        free["cell_logit_raw"] = ("cell", "outcome")
+        derived["cell_logit"] = ("cell", "outcome")
+    if options["second_generation"] == "native_rates":
+        free["native_rate_log_ratio"] = None
+        derived["second_generation_emigration"] = ("cell",)
+    if options["generation_gap"] == "prior":
+        free["generation_gap"] = None
+    dims = {v: model.named_vars_to_dims.get(v) for v in model.named_vars}
+    assert [v.name for v in model.free_RVs] == list(free)
+    assert {v.name for v in model.deterministics} == set(derived)
+    for variable, wanted in {**free, **derived}.items():
+        assert dims[variable] == wanted
+    assert [v.name for v in model.observed_RVs] == ["components"]
+    assert dims["components"] == ("cell", "component")
+    assert model.potentials == []
+
+
+@tables
+def test_coordinates(study, table):
+    data = example(study, table)
+    coords = study.build(data).coords
+    assert coords["outcome"] == OUTCOMES
+    assert coords["fate"] == FATES
+    assert coords["component"] == COMPONENTS
+    assert list(coords["cell"]) == list(data.cell.values)
+    if not FACTORS[table]:
+        assert set(coords) == {"outcome", "fate", "component", "cell"}
+        return
+    assert coords["factor"] == FACTORS[table]
+    levels = []
+    for factor in FACTORS[table]:
+        levels += dict.fromkeys(f"{factor} {value}" for value in data[factor].values)
+    assert list(coords["level"]) == levels
+    owners = [contrast.split(" ")[0] for contrast in coords["contrast"]]
+    for factor in FACTORS[table]:
+        count = sum(level.startswith(f"{factor} ") for level in levels)
+        assert owners.count(factor) == count - 1
+
+
+@tables
+def test_numbers_of_priors_are_data(study, table):
+    """Another set of the same families changes shared numbers and nothing else."""
+    model = study.build(example(study, table), **LOOSENED)
+    data = {v.name: v.get_value() for v in model.data_vars}
+    shapes = model.eval_rv_shapes()
+    for parameter in study.priors().specs:
+        if parameter not in model.named_vars:
+            continue
+        for number in ("mu", "sigma"):
+            assert data[f"{parameter}_{number}"].shape == shapes[parameter]
+    for observed in ("estimate", "standard_error", "printed_as_zero_below"):
+        assert data[observed].shape == shapes["components"]
+    assert (data["native_rate"] > 0).all()
+
+
+# Densities
+
+
+CASES = [
+    *itertools.product(FACTORS, [REPORT, LOOSENED]),
+    *itertools.product(["10+11"], OPTIONS[1:-1]),
+]
+
+
+@pytest.mark.parametrize(("table", "options"), CASES, ids=name)
+def test_density_and_gradient_are_finite_at_the_initial_point(study, table, options):
+    model = study.build(example(study, table), **options)
+    point = model.initial_point()
+    assert np.isfinite(model.compile_logp(mode="FAST_COMPILE")(point))
+    gradient = model.compile_dlogp(mode="FAST_COMPILE")(point)
+    assert gradient.size == sum(value.size for value in point.values())
+    assert np.isfinite(gradient).all()
+    assert (gradient != 0).all()  # every parameter matters
+
+
+@pytest.mark.parametrize("which", ["default", "no_pooling", "wide"])
+def test_every_prior_set_has_a_finite_density(study, which):
+    model = study.build(example(study, "7"), which, **LOOSENED)
+    assert np.isfinite(model.compile_logp(mode="FAST_COMPILE")(model.initial_point()))
+
+
+# Options and priors that the graph has not
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"residual": "odds"}, ["residual='odds'", "valid: probability, hazard"]),
+        ({"second_generation": "zeros"}, ["second_generation='zeros'", "zero, native_rates"]),
+        ({"generation_gap": 0.1}, ["generation_gap=0.1", "valid: zero, prior"]),
+        ({"residual_inflation": 0}, ["residual_inflation", "positive"]),
+        ({"residual_inflation": -1.0}, ["residual_inflation", "positive"]),
+        ({"residual_inflation": math.nan}, ["residual_inflation", "positive"]),
+        ({"residual_inflation": "1.3"}, ["residual_inflation", "'1.3'"]),
+        (
+            {"residal": "hazard"},
+            ["'residal' (did you mean 'residual'?)", "valid: residual, residual_inflation, second"],
+        ),
+    ],
+    ids=lambda value: "=".join(map(str, *value.items())) if isinstance(value, dict) else "",
+)
+def test_wrong_options(study, options, words):
+    with pytest.raises(bm.StudyError) as caught:
+        study.build(example(study, "7"), **options)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_options_are_listed_with_their_defaults(study):
+    assert study.options == {
+        **REPORT,
+        "residual_inflation": pytest.approx(math.sqrt(77_491 / 48_694)),
+    }
+
+
+def test_unknown_study():
+    with pytest.raises(bm.StudyError, match=r"'emigraton' \(did you mean 'emigration'\?\); valid:"):
+        bm.load_study("emigraton")
+    assert "emigration" in bm.list_studies()
+
+
+NORMAL = {"dist": "Normal", "mu": 0, "sigma": 1}
+
+
+@pytest.mark.parametrize(
+    ("table", "priors", "options"),
+    [
+        ("7", {"generation_gap": NORMAL}, {"generation_gap": "zero"}),
+        ("7", {"native_rate_log_ratio": NORMAL}, {}),
+        ("13", {"cell_scale": {"dist": "HalfNormal", "sigma": 1}}, {}),
+        ("4", {"factor_scale": {"dist": "HalfNormal", "sigma": 1}}, {}),
+    ],
+    ids=["no gap", "no second generation", "one factor", "no factor"],
+)
+def test_a_prior_of_no_parameter_is_refused(study, table, priors, options):
+    (parameter,) = priors
+    with pytest.raises(bm.PriorError) as caught:
+        study.build(example(study, table), priors, **options)
+    assert f"priors given for {parameter}, which this graph does not have" in str(caught.value)
+    assert "it has intercept" in str(caught.value)
+    assert "generation_gap='zero'" in str(caught.value)
+
+
+def test_a_set_and_an_option_that_contradict_it(study):
+    with pytest.raises(bm.PriorError) as caught:
+        study.build(example(study, "7"), "native_rates", second_generation="zero")
+    assert "'native_rates' presumes second_generation='native_rates'" in str(caught.value)
+    assert "the option says 'zero'" in str(caught.value)
+
+
+# The same graph
+
+
+@pytest.fixture(scope="module")
+def compiled(study):
+    return CompiledGraph(study.build(example(study, "10+11")), function=None, seconds=0.0)
+
+
+@pytest.mark.parametrize("table", ["5", "7", "12", "14", "15", "8+9", "10"])
+def test_tables_of_several_factors_are_one_graph(study, compiled, table):
+    assert compiled.differences(study.build(example(study, table))) == ""
+
+
+@pytest.mark.parametrize("table", ["13", "4"])
+def test_fewer_factors_are_another_graph(study, compiled, table):
+    assert "cell_scale" in compiled.differences(study.build(example(study, table)))
+
+
+@pytest.mark.parametrize("which", ["wide", "no_pooling"])
+def test_other_numbers_are_the_same_graph(study, compiled, which):
+    assert compiled.differences(study.build(example(study, "5"), which)) == ""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"residual": "hazard"}, {"second_generation": "native_rates"}, {"generation_gap": "prior"}],
+    ids=name,
+)
+def test_other_options_are_another_graph(study, compiled, options):
+    assert compiled.differences(study.build(example(study, "5"), **options))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "prior"),
+    [
+        ("intercept", {"dist": "StudentT", "nu": 4, "mu": 0, "sigma": 1}),
+        ("intercept", {"dist": "Laplace", "mu": 0, "b": 1}),
+        ("intercept", {"dist": "Moyal", "mu": 0, "sigma": 1}),  # the numbers' names are the same
+        ("factor_scale", {"dist": "HalfNormal", "sigma": 1}),
+        ("cell_scale", {"dist": "Gamma", "mu": 1, "sigma": 1}),
+    ],
+    ids=lambda value: value["dist"] if isinstance(value, dict) else value,
+)
+def test_another_family_is_another_graph_and_says_which(study, compiled, parameter, prior):
+    said = compiled.differences(study.build(example(study, "5"), {parameter: prior}))
+    assert parameter in said
+    others = {"intercept", "factor_scale", "cell_scale"} - {parameter}
+    assert not [other for other in others if other in said]
+
+
+# Values of the graph's parts
+
+
+@pytest.mark.parametrize("table", ["10+11", "13", "4"])
+def test_prior_draws(study, table):
+    data = example(study, table)
+    model = study.build(data, **LOOSENED)
+    draws = graph.prior_draws(model, draws=30, seed=1)
+    named = [*model.free_RVs, *model.deterministics, *model.observed_RVs]
+    assert set(draws) == {v.name for v in named}
+    shapes = model.eval_rv_shapes()
+    for rv in (*model.free_RVs, *model.observed_RVs):
+        assert draws[rv.name].shape == (30, *shapes[rv.name])
+    assert draws["share"].shape == (30, data.sizes["cell"], 5)
+    np.testing.assert_allclose(draws["share"].sum(axis=-1), 1, rtol=1e-12)
+    np.testing.assert_array_equal(
+        graph.prior_draws(model, draws=30, seed=1)["intercept"], draws["intercept"]
+    )
+    assert not np.array_equal(
+        graph.prior_draws(model, draws=30, seed=2)["intercept"], draws["intercept"]
+    )
+
+
+def test_prior_draws_follow_the_priors(study):
+    """intercept ~ Normal(-2, 0.5) for all: mean within 4 standard errors, as for its spread."""
+    prior = {"dist": "Normal", "mu": -2, "sigma": 0.5}
+    model = study.build(example(study, "4"), {"intercept": prior})
+    draws = graph.prior_draws(model, draws=2000, seed=3)["intercept"]
+    assert np.abs(draws.mean(axis=0) + 2).max() < 4 * 0.5 / math.sqrt(2000)
+    assert np.abs(draws.std(axis=0) / 0.5 - 1).max() < 4 / math.sqrt(2 * 2000)
+
+
+def test_derived_are_those_that_follow_from_what_is_given(study):
+    model = study.build(example(study, "10+11"))
+    draws = graph.prior_draws(model, draws=3, seed=1)
+    given = {key: draws[key] for key in ("factor_scale", "effect_raw")}
+    found = graph.derived(model, given)
+    assert set(found) == {"effect", "level_effect"}
+    for key, value in found.items():
+        np.testing.assert_allclose(value, draws[key], rtol=1e-12)
+
+
+def test_predictive_of_one_cell(study):
+    """Table 4 at stated hazards: means by hand, spread from the printed intervals."""
+    data = example(study, "4")
+    e, d, m, lost, returned = 0.05, 0.02, 0.15, 0.2, 0.012
+    point = np.log([p / (1 - p) for p in (e, d, m, lost, returned)])
+    model = study.build(data)
+    found = graph.predictive(model, {"intercept": np.tile(point, (4000, 1))}, seed=4)
+    draws = found["components"]
+    assert draws.shape == (4000, 1, 5)
+    there = (1 - e) * (1 - d)
+    means = [
+        1 - there * (1 - m) * (1 - lost),
+        there * m,
+        (1 - e) * d,
+        there * (1 - m) * lost,
+        returned,
+    ]
+    widths = [34.6 - 33.8, 15.1 - 14.5, 0.9 - 0.7, (14.7 - 14.0), 1.1 - 0.9]  # Table 4
+    widths[3] *= math.sqrt(77_491 / 48_694)
+    for k in range(5):
+        error = math.hypot(widths[k] / (2 * 1.6448536269514722), 0.1 / math.sqrt(12))
+        sample = draws[:, 0, k]
+        assert abs(sample.mean() - 100 * means[k]) < 4 * error / math.sqrt(4000)
+        assert abs(sample.std() / error - 1) < 4 / math.sqrt(2 * 4000)
+
+
+def test_predictive_is_reproducible_and_one_draw_a_point(study):
+    model = study.build(example(study, "7"))
+    point = {rv.name: graph.prior_draws(model, 20, 5)[rv.name] for rv in model.free_RVs}
+    first = graph.predictive(model, point, seed=6)["components"]
+    assert first.shape == (20, 4, 5)
+    np.testing.assert_array_equal(first, graph.predictive(model, point, seed=6)["components"])
+    assert not np.array_equal(first, graph.predictive(model, point, seed=7)["components"])
+    chains = {key: value.reshape(2, 10, *value.shape[1:]) for key, value in point.items()}
+    assert graph.predictive(model, chains, seed=6)["components"].shape == (2, 10, 4, 5)
+
+
+def test_predictive_of_censored_cells_is_the_bound_or_above(study):
+    """Printed 0.0 (0.0, 0.0) says "below 0.05": what would be less is reported as 0.05."""
+    data = example(study, "10+11")
+    model = study.build(data)
+    point = {rv.name: graph.prior_draws(model, 200, 8)[rv.name] for rv in model.free_RVs}
+    draws = graph.predictive(model, point, seed=9)["components"]
+    parts = data.sel(component=list(COMPONENTS)).transpose("cell", "component")
+    zero = ((parts.estimate == 0) & (parts.ci_low == 0) & (parts.ci_high == 0)).values
+    assert zero.sum() == 4  # mortality of children aged 0-14: two origins, two sexes
+    assert draws[:, zero].min() == pytest.approx(0.05, abs=1e-12)
+    assert draws[:, ~zero].min() < 0.04
+
+
+# log_prior
+
+
+CHOSEN = {
+    "intercept": {"dist": "StudentT", "nu": 4, "mu": -3, "sigma": [1, 2, 3, 4, 5]},
+    "factor_scale": {
+        "dist": "HalfNormal",
+        "sigma": {"default": 1, "by_label": {"sex": 2}},
+        "centered": {"default": 1, "by_label": {"lost": 0}},
+    },
+    "cell_scale": {"dist": "Gamma", "alpha": 2, "beta": 3, "centered": 0.5},
+    "native_rate_log_ratio": {"dist": "Laplace", "mu": 1, "b": 2},
+    "generation_gap": {"dist": "Uniform", "lower": -2, "upper": 2},
+}
+
+
+def test_log_prior_against_scipy(study):
+    data = example(study, "7")
+    model = study.build(data, CHOSEN, **LOOSENED)
+    drawn = graph.prior_draws(model, 6, 10)
+    point = {rv.name: drawn[rv.name] for rv in model.free_RVs}
+    found = graph.log_prior(model, point)
+    assert list(found) == [rv.name for rv in model.free_RVs]
+    wanted = {
+        "intercept": stats.t.logpdf(point["intercept"], 4, -3, [1, 2, 3, 4, 5]),
+        "factor_scale": stats.halfnorm.logpdf(point["factor_scale"], scale=[[1], [2]]),
+        "cell_scale": stats.gamma.logpdf(point["cell_scale"], 2, scale=1 / 3),
+        "native_rate_log_ratio": stats.laplace.logpdf(point["native_rate_log_ratio"], 1, 2),
+        "generation_gap": np.full(6, -math.log(4)),
+        # one contrast for each of the two factors, centred but for "lost"
+        "effect_raw": stats.norm.logpdf(
+            point["effect_raw"], 0, point["factor_scale"] ** [1, 1, 1, 0, 1]
+        ),
+    }
+    for key, value in wanted.items():
+        np.testing.assert_allclose(found[key], value, rtol=1e-9, err_msg=key)
+    half = [
+        stats.norm.logpdf(
+            point["cell_logit_raw"][i],
+            0.5 * np.array(oracle.pooled_logits(data, at(point, i), CHOSEN)),
+            np.sqrt(point["cell_scale"][i]),
+        )
+        for i in range(6)
+    ]
+    np.testing.assert_allclose(found["cell_logit_raw"], half, rtol=1e-9)
+
+
+def at(point, i):
+    return {key: value[i] for key, value in point.items()}
+
+
+# Points that do not determine what is asked
+
+
+def test_a_point_that_lacks_a_parameter(study):
+    data = example(study, "7")
+    point = dict(at(graph.prior_draws(study.build(data), 1, 1), 0))
+    free = [rv.name for rv in study.build(data).free_RVs]
+    given = {key: point[key] for key in free if key != "cell_scale"}
+    with pytest.raises(bm.StudyError, match="values of cell_scale are needed too"):
+        study.log_likelihood(data, given)
+    with pytest.raises(bm.StudyError, match="cell_scale"):
+        study.estimands(given, data)
+    with pytest.raises(bm.StudyError, match="data="):
+        study.estimands(point)
+
+
+@pytest.mark.parametrize(
+    ("intercept", "words"),
+    [
+        (np.zeros((2, 3, 5)), "unequal numbers of draw dims"),
+        (np.zeros(4), r"intercept.*\(4,\).*\(5,\)"),
+    ],
+    ids=["draw dims", "shape"],
+)
+def test_a_point_of_the_wrong_shape(study, intercept, words):
+    data = example(study, "7")
+    model = study.build(data)
+    point = at(graph.prior_draws(model, 1, 1), 0)
+    given = {rv.name: point[rv.name] for rv in model.free_RVs} | {"intercept": intercept}
+    with pytest.raises(bm.StudyError, match=words):
+        study.log_likelihood(data, given)
+
+
+def test_a_point_of_another_graph(study):
+    data = example(study, "4")
+    point = {"intercept": np.zeros(5), "slope": 1.0}
+    with pytest.raises(bm.StudyError, match=r"no variable 'slope'; it has .*intercept"):
+        study.log_likelihood(data, point)
