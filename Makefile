@@ -31,7 +31,7 @@ notebooks-full: $(READY)
 
 # the coverage tables of the model cards
 calibrate: $(READY)
-	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth prior
+	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth prior --priors calibration
 	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth example
 
 # seconds to the first draw, cold and warm, and what sampling costs

@@ -1,17 +1,7 @@
 """Published migration models as PyMC graphs, each posterior beside the printed number."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from bayesmig.errors import (
-        ConvergenceWarning,
-        DataError,
-        PriorError,
-        RecompiledWarning,
-        StudyError,
-    )
-    from bayesmig.study import Study, list_studies, load_study
+from typing import Any
 
 __version__ = "0.1.0"
 

@@ -12,7 +12,7 @@ import xarray as xr
 
 from bayesmig import graph
 from bayesmig.errors import StudyError
-from bayesmig.fitting import Compiled, add_groups, compile
+from bayesmig.fitting import Compiled, _array, add_groups, compile
 from bayesmig.study import Study, load_study
 
 PROBABILITIES = (0.5, 0.9)
@@ -71,7 +71,7 @@ def calibrate(
     )
     with ThreadPoolExecutor(workers) as executor:
         results = list(
-            _track(executor.map(lambda job: _one(ready, *job, draws, tune), jobs), n, progress)
+            _track(executor.map(lambda job: _one(ready, job, draws, tune), jobs), n, progress)
         )
     found = xr.concat(results, "simulation")
     found.attrs = {
@@ -192,7 +192,7 @@ def _given_jobs(
     ready: Compiled, n: int, seed: int, simulate: Callable[[int], xr.Dataset]
 ) -> list[tuple[Any, ...]]:
     """Data sets with their truth, as a study simulates them."""
-    jobs = []
+    jobs: list[tuple[Any, ...]] = []
     for i in range(n):
         data = simulate(seed + i)
         truth = ready.study.estimands(ready.study._part("data").truth(data), data)
@@ -200,20 +200,13 @@ def _given_jobs(
     return jobs
 
 
-def _one(
-    ready: Compiled,
-    model: Any,
-    truth: xr.Dataset,
-    held: dict[str, Any],
-    seed: int,
-    draws: int,
-    tune: int,
-) -> xr.Dataset:
+def _one(ready: Compiled, job: tuple[Any, ...], draws: int, tune: int) -> xr.Dataset:
     """Refit one simulated data set and set its draws against the truth."""
+    model, truth, held, seed = job
     density = ready.graph.bind(model, seed, held)
     settings = {k: v for k, v in ready.study.sampling.items() if k != "draws"}
     raw = density.sample(seed=seed, progress=False, draws=draws, tune=tune, chains=1, **settings)
-    values = graph.parameters(model, density.split(raw["posterior"]["unconstrained"].values))
+    values = graph.parameters(model, density.split(_array(raw, "posterior", "unconstrained")))
     posterior = graph.dataset(model, values, ("chain", "draw"))
     estimands = ready.study.estimands(posterior, ready.data).isel(chain=0, drop=True)
     names = pd.Index(list(estimands.data_vars), name="quantity")

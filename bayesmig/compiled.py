@@ -224,7 +224,8 @@ def _compile_density(model: pm.Model) -> Any:
         raise StudyError(f"NUTS samples continuous parameters only; discrete: {discrete}")
     logp, _ = _density(model)
     values = model.value_vars
-    outputs = [logp, *pt.grad(logp, values)]
+    gradients: list[Any] = pt.grad(logp, values)  # type: ignore[assignment]  # a list for a list
+    outputs = [logp, *gradients]
     return compile_pymc(values, outputs, mode="NUMBA", on_unused_input="ignore")
 
 

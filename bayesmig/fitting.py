@@ -380,7 +380,7 @@ def diagnose(fitted: xr.DataTree) -> dict[str, Any]:
     for name, (measure, threshold, sign) in measures.items():
         worst, where, beyond = -np.inf, "", 0
         for values in map(measure, sets):
-            for variable, array in values.data_vars.items():
+            for array in values.data_vars.values():
                 flat = sign * array.values.ravel().astype(float)
                 if flat.size == 0 or np.all(np.isnan(flat)):  # a constant has neither
                     continue
@@ -388,7 +388,7 @@ def diagnose(fitted: xr.DataTree) -> dict[str, Any]:
                 if np.nanmax(flat) > worst:
                     worst, where = float(np.nanmax(flat)), _name_of(array, int(np.nanargmax(flat)))
         found[name] = {"worst": sign * worst, "variable": where, "beyond": beyond}
-    energy = fitted["sample_stats"]["energy"].values
+    energy = _array(fitted, "sample_stats", "energy")
     found["bfmi"] = float(
         np.min(np.mean(np.diff(energy, axis=1) ** 2, axis=1) / np.var(energy, axis=1))
     )
@@ -426,6 +426,10 @@ def _warn(fitted: xr.DataTree) -> None:
         warnings.warn("; ".join(words), ConvergenceWarning, stacklevel=4)
 
 
+def _array(tree: xr.DataTree, group: str, name: str) -> np.ndarray:
+    return np.asarray(tree[group].to_dataset()[name].values)
+
+
 def _name_of(array: xr.DataArray, flat: int) -> str:
     """Name one element of a variable by its labels."""
     index = np.unravel_index(flat, array.shape) if array.shape else ()
@@ -442,9 +446,9 @@ def _derived_names(fitted: xr.DataTree) -> list[str]:
 
 def _finished(raw: xr.DataTree, draws: int, chains: int) -> tuple[xr.DataTree, str]:
     """Keep the draws of an interrupted run: as many as the chains kept have in common."""
-    flat = raw["posterior"]["unconstrained"]
-    counts = np.isfinite(flat.values).all(axis=2).sum(axis=1)
-    if flat.sizes["chain"] == chains and (counts == draws).all():
+    flat = _array(raw, "posterior", "unconstrained")
+    counts = np.isfinite(flat).all(axis=2).sum(axis=1)
+    if len(flat) == chains and (counts == draws).all():
         return raw, ""
     if counts.size == 0 or counts.max() == 0:
         raise KeyboardInterrupt("interrupted before the first draw was kept")
@@ -465,7 +469,7 @@ def _finished(raw: xr.DataTree, draws: int, chains: int) -> tuple[xr.DataTree, s
 def _posterior(
     model: pm.Model, density: compiled.NativeDensity, raw: xr.DataTree
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    draws = raw["posterior"]["unconstrained"].values
+    draws = _array(raw, "posterior", "unconstrained")
     values = graph.parameters(model, density.split(draws))
     posterior = graph.dataset(model, values, ("chain", "draw"))
     posterior.attrs = {

@@ -135,7 +135,7 @@ def dataset(
         rest = value.ndim - len(sample_dims) - len(dims)
         arrays[name] = ((*sample_dims, *dims, *(f"{name}_dim_{i}" for i in range(rest))), value)
     used = {dim for dims, _ in arrays.values() for dim in dims}
-    coords = {
+    coords: dict[str, Any] = {
         dim: list(labels)
         for dim, labels in model.coords.items()
         if dim in used and labels is not None
@@ -184,7 +184,7 @@ class _Given:
         known = {v: s for v, s in self.stand_ins.items() if v is not but}
         free = set(self.model.free_RVs) - {but}
         missing = sorted(
-            v.name for v in ancestors(outputs, blockers=known) if v in free - set(known)
+            str(v.name) for v in ancestors(outputs, blockers=known) if v in free - set(known)
         )
         if missing:
             raise StudyError(f"values of {', '.join(missing)} are needed too")
@@ -196,7 +196,7 @@ class _Given:
 
 
 def _free(model: pm.Model) -> list[str]:
-    return [v.name for v in (*model.free_RVs, *model.deterministics)]
+    return [str(v.name) for v in (*model.free_RVs, *model.deterministics)]
 
 
 def _mode() -> Any:

@@ -68,7 +68,7 @@ class Spec:
         """Read a spec from a TOML table; raise `PriorError` naming ``name``."""
         if not isinstance(table.get("dist"), str):
             raise PriorError(
-                f"prior of {name!r}: needs dist = the name of a PyMC distribution, got {dict(table)}"
+                f"prior of {name!r}: dist must name a PyMC distribution, got {dict(table)}"
             )
         dims = table.get("dims")
         numbers = {key: value for key, value in table.items() if key not in RESERVED}
@@ -348,8 +348,8 @@ def unknown(kind: str, name: object, valid: Iterable[str]) -> str:
 def _create(spec: Spec, name: str, dims: tuple[str, ...], model: pm.Model) -> Any:
     import pymc as pm
 
-    family = getattr(pm, spec.dist, None)
-    if not (inspect.isclass(family) and issubclass(family, pm.Distribution)):
+    family: Any = getattr(pm, spec.dist, None)
+    if not _is_family(family):
         families = [n for n, c in vars(pm).items() if _is_family(c)]
         raise PriorError(f"prior of {name!r}: {unknown('distribution', spec.dist, families)}")
     labels = [list(model.coords[dim] or ()) for dim in dims]

@@ -1,7 +1,7 @@
 """Execute every notebook of this folder.
 
-    python notebooks/run.py            full length; the output is stored
-    python notebooks/run.py --quick    few draws (BAYESMIG_QUICK=1); nothing is stored
+python notebooks/run.py            full length; the output is stored
+python notebooks/run.py --quick    few draws (BAYESMIG_QUICK=1); nothing is stored
 """
 
 import os

@@ -279,11 +279,10 @@ def published() -> pd.DataFrame:
         note="",
     )
     columns = "quantity coordinates estimate se ci_low ci_high ci_prob source note".split()
-    tidy = pd.concat(
+    return pd.concat(
         [part.reindex(columns=columns) for part in (cells, terms, rates, program)],
         ignore_index=True,
     )
-    return tidy
 
 
 def comparable(data: xr.Dataset) -> pd.DataFrame:

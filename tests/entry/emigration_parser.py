@@ -113,7 +113,8 @@ def appendix_f(text):
     program = []
     for generation, name in (("first", "mol"), ("second", "mo2")):
         both = re.findall(rf"(?:gen|replace) {name}=(-[\d.]+[-+*.\da-z]*?)(?=replace)", flat)
-        assert len(both) == 2 and both[0] == both[1], (name, both)
+        assert len(both) == 2, (name, both)  # every expression is printed twice
+        assert both[0] == both[1], both
         program.append((generation, "intercept", re.match(r"-[\d.]+", both[0])[0], source))
         for value, term in re.findall(r"([-+][\d.]+)\*([a-z]+\d?)", both[0]):
             program.append((generation, term, value.lstrip("+"), source))
