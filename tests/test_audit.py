@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from bayesmig.models.emigration import audit as module
 from bayesmig.models.emigration.audit import CHECKS, FACTS, KINDS, Report, audit, rounding_odds
 

@@ -325,7 +325,8 @@ def observations(data: xr.Dataset, residual_inflation: float) -> Observations:
     residual_inflation : float
         Factor on the standard error of non-follow-up.
     """
-    data = validate(data).sel(component=list(OBSERVED)).transpose("cell", "component")
+    data = validate(data)[["estimate", "ci_low", "ci_high"]].transpose("cell", "component")
+    data = data.sel(component=list(OBSERVED))
     z = NormalDist().inv_cdf(0.5 + float(data.attrs["ci_prob"]) / 2)
     inflation = np.where(np.array(OBSERVED) == "non_follow_up", residual_inflation, 1.0)
     error = (data.ci_high - data.ci_low).values / (2 * z) * inflation
