@@ -41,7 +41,9 @@ def parameters(model: pm.Model, unconstrained: list[np.ndarray]) -> dict[str, np
     return dict(zip(names, _evaluate(natural, values, unconstrained), strict=True))
 
 
-def derived(model: pm.Model, point: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def derived(
+    model: pm.Model, point: Mapping[str, Any], strict: bool = False
+) -> dict[str, np.ndarray]:
     """Evaluate the deterministics that follow from the values given.
 
     Parameters
@@ -49,6 +51,12 @@ def derived(model: pm.Model, point: Mapping[str, Any]) -> dict[str, np.ndarray]:
     model : pm.Model
     point : mapping of str to array
         Any named variables, natural scale, with any number of leading draw dims.
+
+    Raises
+    ------
+    StudyError
+        With ``strict``, if the values do not determine them all; what does not follow
+        from the values is left out otherwise.
     """
     known = {name: point[name] for name in point if name in model.named_vars}
     found: dict[str, np.ndarray] = {}
@@ -59,7 +67,8 @@ def derived(model: pm.Model, point: Mapping[str, Any]) -> dict[str, np.ndarray]:
             given = _Given(model, known)
             (found[variable.name],) = given.evaluate(given.put_into([variable]))
         except StudyError:
-            continue
+            if strict:
+                raise
     return found
 
 
@@ -116,7 +125,8 @@ def prior_draws(model: pm.Model, draws: int, seed: int) -> dict[str, np.ndarray]
 
     variables = [*model.free_RVs, *model.deterministics, *model.observed_RVs]
     values = pm.draw(variables, draws=draws, random_seed=seed, mode=_mode())
-    return {v.name: np.asarray(value) for v, value in zip(variables, values, strict=True)}
+    arrays = [np.asarray(v)[None] if draws == 1 else np.asarray(v) for v in values]
+    return {v.name: array for v, array in zip(variables, arrays, strict=True)}
 
 
 def dataset(
@@ -175,6 +185,25 @@ class _Given:
         if len(set(extra.values())) > 1 or any(n < 0 for n in extra.values()):
             raise StudyError(f"values have unequal numbers of draw dims: {extra}")
         self.lead = next(iter(extra.values()), 0)
+        self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        """Each value has its variable's shape, and all have the same draws."""
+        draws = {array.shape[: self.lead] for array in self.arrays}
+        if len(draws) > 1:
+            found = {
+                v.name: a.shape[: self.lead]
+                for v, a in zip(self.stand_ins, self.arrays, strict=True)
+            }
+            raise StudyError(f"values have unequal numbers of draws: {found}")
+        for variable, array in zip(self.stand_ins, self.arrays, strict=True):
+            dims = self.model.named_vars_to_dims.get(variable.name) or ()
+            lengths = tuple(len(self.model.coords[dim] or ()) for dim in dims)
+            if dims and array.shape[self.lead :] != lengths:
+                raise StudyError(
+                    f"{variable.name} has shape {array.shape[self.lead :]}, its dims "
+                    f"{dims} have {lengths}"
+                )
 
     def put_into(self, outputs: list[Any], but: Any = None) -> list[Any]:
         """Rewrite graphs in terms of the given values; say which values are missing."""

@@ -71,8 +71,10 @@ class Spec:
                 f"prior of {name!r}: dist must name a PyMC distribution, got {dict(table)}"
             )
         dims = table.get("dims")
+        if dims is not None and not all(isinstance(dim, str) for dim in _listed(dims)):
+            raise PriorError(f"prior of {name!r}: dims are names, got {dims!r}")
         numbers = {key: value for key, value in table.items() if key not in RESERVED}
-        dims = None if dims is None else tuple(dims)
+        dims = None if dims is None else _as_dims(dims)
         return cls(table["dist"], numbers, dims, table.get("centered", True))
 
     def to_dict(self) -> dict[str, Any]:
@@ -208,6 +210,8 @@ class PriorSet:
             )
         if isinstance(spec, Spec):
             variable = _create(spec, name, dims, model)
+            if name in self.given:
+                _check_numbers(name, spec, variable)
         else:
             if stated is None and dims:
                 raise PriorError(f"prior of {name!r} must say dims={dims}")
@@ -215,28 +219,34 @@ class PriorSet:
         _check_support(name, spec, variable, support)
         return variable
 
-    def effects(self, name: str, scale_name: str, scale: Any, *dims: str, mean: Any = None) -> Any:
-        """Create normal effects with the given mean (0 without one) and scale.
+    def centering(self, name: str, *dims: str) -> Any:
+        """Return how the effects that scale ``name`` governs are written, as ``pm.Data``.
 
-        Written between non-centred and centred as the spec of ``scale_name`` says, c in
-        [0, 1]: raw ~ Normal(c mean, scale^c), effect = mean + scale^(1 - c) (raw - c mean).
-        ``mean`` and ``scale`` must broadcast against the shape of ``dims``.
+        One number in [0, 1] for each element of ``dims``, from non-centred to centred.
         """
         import pymc as pm
 
         model = pm.modelcontext(None)
         labels = [list(model.coords[dim] or ()) for dim in dims]
-        how = getattr(self.specs[scale_name], "centered", True)
-        values = _spread(scale_name, "centered", how, labels)
+        how = getattr(self.specs[name], "centered", True)
+        values = _spread(name, "centered", how, labels)
         if np.any((values < 0) | (values > 1)):
-            raise PriorError(f"prior of {scale_name!r}, centered: must be in [0, 1], got {how!r}")
-        centered = pm.Data(f"{name}_centered", values, dims=dims)
-        if mean is None:
-            raw = pm.Normal(f"{name}_raw", 0.0, scale**centered, dims=dims)
-            return pm.Deterministic(name, scale ** (1 - centered) * raw, dims=dims)
-        raw = pm.Normal(f"{name}_raw", centered * mean, scale**centered, dims=dims)
-        effect = mean + scale ** (1 - centered) * (raw - centered * mean)
-        return pm.Deterministic(name, effect, dims=dims)
+            raise PriorError(f"prior of {name!r}, centered: must be in [0, 1], got {how!r}")
+        return pm.Data(f"{name}_centered", values, dims=dims)
+
+
+def effects(name: str, scale: Any, centered: Any, *dims: str, mean: Any = 0.0) -> Any:
+    """Create normal effects in the active model, between non-centred and centred.
+
+    With c = ``centered``: raw ~ Normal(c mean, scale^c),
+    effect = mean + scale^(1 - c) (raw - c mean), whose density does not depend on c.
+    ``mean``, ``scale`` and ``centered`` must broadcast against the shape of ``dims``.
+    """
+    import pymc as pm
+
+    raw = pm.Normal(f"{name}_raw", centered * mean, scale**centered, dims=dims)
+    effect = mean + scale ** (1 - centered) * (raw - centered * mean)
+    return pm.Deterministic(name, effect, dims=dims)
 
 
 def read_sets(path: Path) -> dict[str, PriorSet]:
@@ -276,7 +286,7 @@ def resolve(sets: Mapping[str, PriorSet], priors: Any) -> PriorSet:
     if isinstance(priors, PriorSet):
         return priors
     if isinstance(priors, Mapping):
-        return sets["default"].override(**priors)
+        return sets["default"].override(**_named(priors, "priors"))
     if isinstance(priors, str) and priors in sets:
         return sets[priors]
     if isinstance(priors, Path) or (isinstance(priors, str) and priors.endswith(".toml")):
@@ -295,6 +305,8 @@ def read_file(path: Path, sets: Mapping[str, PriorSet]) -> PriorSet:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise PriorError(f"no prior file {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise PriorError(f"{path}: not TOML, not even text: {error.reason}") from None
     return read_text(text, sets, str(path))
 
 
@@ -308,14 +320,16 @@ def read_text(text: str, sets: Mapping[str, PriorSet], where: str) -> PriorSet:
     for key in table:
         if key not in allowed:
             raise PriorError(f"{where}: {unknown('key', key, allowed)}")
+    changes = _named(table.get("priors", {}), f"{where}: priors")
+    options = _named(table.get("options", {}), f"{where}: options")
     base = resolve(sets, table.get("base", "default"))
-    changed = base.override(**table.get("priors", {}))
-    given = frozenset(table.get("given", table.get("priors", {})))
+    changed = base.override(**changes)
+    given = frozenset(table.get("given", changes))
     return replace(
         changed,
         name=table.get("name", Path(where).stem),
         about=table.get("about", f"from {where}"),
-        options={**base.options, **table.get("options", {})},
+        options={**base.options, **options},
         given=given,
     )
 
@@ -327,8 +341,12 @@ def as_spec(name: str, value: Any) -> Any:
     if isinstance(value, Mapping):
         return Spec.from_dict(name, value)
     if type(value).__module__.startswith("preliz."):
-        numbers = dict(zip(value.param_names, map(float, value.params), strict=True))
-        return Spec(type(value).__name__, numbers)
+        given = getattr(value, "params", None)
+        if given is None:
+            raise PriorError(f"prior of {name!r}: the PreliZ distribution {value} has no numbers")
+        return Spec(
+            type(value).__name__, dict(zip(value.param_names, map(float, given), strict=True))
+        )
     if isinstance(value, VariableFactory):
         return value
     raise PriorError(
@@ -352,6 +370,10 @@ def _create(spec: Spec, name: str, dims: tuple[str, ...], model: pm.Model) -> An
     if not _is_family(family):
         families = [n for n, c in vars(pm).items() if _is_family(c)]
         raise PriorError(f"prior of {name!r}: {unknown('distribution', spec.dist, families)}")
+    takes = [n for n in inspect.signature(family.dist).parameters if n not in ("args", "kwargs")]
+    for key in spec.numbers:
+        if key not in takes:
+            raise PriorError(f"prior of {name!r}: {unknown(f'number of {spec.dist}', key, takes)}")
     labels = [list(model.coords[dim] or ()) for dim in dims]
     values = {key: _spread(name, key, number, labels) for key, number in spec.numbers.items()}
     try:
@@ -381,7 +403,7 @@ def _spread(name: str, key: str, number: Any, labels: list[list[Any]]) -> np.nda
                     f"{where}: numbers by label are {{default = x, by_label = {{...}}}}"
                 )
             values = np.full(shape, float(number["default"]))
-            for label, value in number.get("by_label", {}).items():
+            for label, value in _named(number.get("by_label", {}), f"{where}: by_label").items():
                 axis = next((i for i, ls in enumerate(labels) if label in map(str, ls)), None)
                 if axis is None:
                     raise PriorError(f"{where}: {unknown('label', label, sum(labels, []))}")
@@ -430,20 +452,43 @@ def _bounds(variable: Any) -> tuple[float, float]:
         return SUPPORTS["unit"]
     if kind == "interval":
         ends = transform.args_fn(*variable.owner.inputs)
-        low, high = (_number(end) for end in ends)
-        return (-np.inf if low is None else low, np.inf if high is None else high)
+        low = -np.inf if ends[0] is None else float(np.min(_values(ends[0])))
+        high = np.inf if ends[1] is None else float(np.max(_values(ends[1])))
+        return low, high
     return SUPPORTS["real"]
 
 
-def _number(end: Any) -> float | None:
-    if end is None:
-        return None
-    values = end.eval(mode="FAST_COMPILE") if hasattr(end, "eval") else end
-    return float(np.asarray(values).flat[0])
+def _values(end: Any) -> Any:
+    return end.eval(mode="FAST_COMPILE") if hasattr(end, "eval") else end
+
+
+def _check_numbers(name: str, spec: Spec, variable: Any) -> None:
+    """Refuse numbers outside the family's own domain (a negative shape, reversed bounds)."""
+    import pymc as pm
+    from pymc.distributions.distribution import support_point
+    from pymc.logprob.utils import ParameterValueError
+
+    try:
+        density = pm.logp(variable, support_point(variable)).eval(mode="FAST_COMPILE")
+    except ParameterValueError as error:
+        raise PriorError(f"prior of {name!r}: {spec}: {error}") from None
+    if not np.all(np.isfinite(density)):
+        raise PriorError(f"prior of {name!r}: {spec} has no density anywhere")
 
 
 def _as_dims(dims: str | Sequence[str]) -> tuple[str, ...]:
     return (dims,) if isinstance(dims, str) else tuple(dims)
+
+
+def _listed(dims: Any) -> list[Any]:
+    return list(dims) if isinstance(dims, str | list | tuple) else [dims]
+
+
+def _named(table: Any, what: str) -> dict[str, Any]:
+    """Return a table whose keys are names, or say that it is none."""
+    if not isinstance(table, Mapping) or not all(isinstance(key, str) for key in table):
+        raise PriorError(f"{what} must be a table of names, got {table!r}")
+    return dict(table)
 
 
 def _plain(numbers: Mapping[str, Any]) -> dict[str, Any]:
@@ -458,8 +503,11 @@ def _plain(numbers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _words(number: Any) -> str:
-    """Print one number, or numbers by label."""
-    if isinstance(number, Mapping):
-        labels = ", ".join(f"{k} {v:g}" for k, v in number.get("by_label", {}).items())
-        return f"{number['default']:g}" + (f" ({labels})" if labels else "")
-    return f"{number:g}" if np.ndim(number) == 0 else str(np.asarray(number).tolist())
+    """Print one number, or numbers by label; what is neither as it is, for the error to come."""
+    try:
+        if isinstance(number, Mapping):
+            labels = ", ".join(f"{k} {v:g}" for k, v in number.get("by_label", {}).items())
+            return f"{number['default']:g}" + (f" ({labels})" if labels else "")
+        return f"{number:g}" if np.ndim(number) == 0 else str(np.asarray(number).tolist())
+    except (TypeError, ValueError, KeyError, AttributeError):
+        return repr(number)

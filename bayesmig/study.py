@@ -212,7 +212,8 @@ class Study:
         if isinstance(point, xr.Dataset):
             return part.estimands(point, data)
         model = self.build(data, **options)
-        values = {**point, **graph.derived(model, point)}
+        shortcut = any(v.name in point for v in model.deterministics)
+        values = {**point, **graph.derived(model, point, strict=not shortcut)}
         lead = graph.leading(model, values)
         return part.estimands(graph.dataset(model, values, lead), data)
 

@@ -751,6 +751,20 @@ def test_comparable_says_what_is_read_as_censored(study):
     assert set(zeros.index.get_level_values("quantity")) == {"mortality"}
 
 
+@pytest.mark.parametrize(
+    ("high", "censored"), [("0.0", True), ("0.3", False)], ids=["no width", "0.0-0.3"]
+)
+def test_only_a_zero_without_width_is_read_as_censored(study, tmp_path, high, censored):
+    rows = good()
+    rows[2][3:6] = ["0.0", "0.0", high]  # mortality of the first cell
+    data = study.read(write(tmp_path / "mine.csv", rows))
+    notes = cells.comparable(data).set_index(["quantity", "cell"]).note
+    assert ("below 0.05" in notes["mortality", "Male, 15-24"]) == censored
+    bound = study.build(data)["printed_as_zero_below"].get_value()
+    assert bound[0, 2] == (0.05 if censored else -np.inf)
+    assert np.isinf(bound).sum() == bound.size - censored
+
+
 def test_comparable_leaves_out_what_a_file_does_not_give(study, tmp_path):
     found = cells.comparable(study.read(write(tmp_path / "mine.csv", good())))
     assert sorted(set(found.quantity)) == sorted(COMPONENTS)

@@ -210,7 +210,7 @@ def test_density_and_gradient_are_finite(built, densities, table, options):
     assert (gradient != 0).all()
 
 
-@pytest.mark.parametrize("which", ["default", "no_pooling", "wide"])
+@pytest.mark.parametrize("which", ["default", "no_pooling", "wide", "calibration"])
 def test_every_prior_set_has_a_finite_density(study, which):
     model = study.build(example(study, "7"), which, **LOOSENED)
     assert np.isfinite(model.compile_logp(mode="FAST_COMPILE")(model.initial_point()))
@@ -304,7 +304,7 @@ def test_fewer_factors_are_another_graph(study, compiled, table):
     assert "cell_scale" in compiled.differences(study.build(example(study, table)))
 
 
-@pytest.mark.parametrize("which", ["wide", "no_pooling"])
+@pytest.mark.parametrize("which", ["wide", "no_pooling", "calibration"])
 def test_other_numbers_are_the_same_graph(study, compiled, which):
     assert compiled.differences(study.build(example(study, "5"), which)) == ""
 

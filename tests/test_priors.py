@@ -52,6 +52,7 @@ def test_named_sets(study):
         "wide",
         "native_rates",
         "generation_gap",
+        "calibration",
     ]
     assert all(study.prior_sets.values())  # one line on each
     for name in study.prior_sets:
@@ -235,16 +236,15 @@ def test_centering_by_label(study, cells):
     centered = {"default": 1, "by_label": {"moved": 0, "lost": 0.5}}
     spec = {"dist": "HalfNormal", "sigma": 1, "centered": centered}
     model = study.build(cells, {"cell_scale": spec})
-    rows = [list(row) for row in number(model, "cell_logit_centered")]
-    assert rows == [[1, 1, 0, 0.5, 1]] * 4
+    assert list(number(model, "cell_scale_centered")) == [1, 1, 0, 0.5, 1]
 
 
 def test_centering_by_factor(study, cells):
     """A scale has the labels of its own dims, factors among them, in all its numbers."""
     spec = {"dist": "HalfNormal", "sigma": 1, "centered": {"default": 1, "by_label": {"sex": 0}}}
     model = study.build(cells, {"factor_scale": spec})
-    rows = [list(row) for row in number(model, "effect_centered")]
-    assert rows == [[1] * 5, [0] * 5]  # contrasts: origin, sex
+    rows = [list(row) for row in number(model, "factor_scale_centered")]
+    assert rows == [[1] * 5, [0] * 5]  # origin, sex
 
 
 @pytest.mark.parametrize("dims", ["outcome", ["outcome"], ("outcome",)], ids=repr)
@@ -268,7 +268,9 @@ MINE = {
 }
 
 
-@pytest.mark.parametrize("name", [*["default", "no_pooling", "wide"], "native_rates", "mine"])
+@pytest.mark.parametrize(
+    "name", ["default", "no_pooling", "wide", "native_rates", "calibration", "mine"]
+)
 def test_toml_round_trip(study, name):
     chosen = study.priors("wide", **MINE) if name == "mine" else study.priors(name)
     again = read_text(chosen.to_toml(), study._sets, "elsewhere.toml")

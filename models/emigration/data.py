@@ -8,9 +8,11 @@ next, and why.  Dims are (cell, component); the factors that make up the table
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
@@ -122,14 +124,12 @@ def example(table: int | Iterable[int] = (10, 11), panel: str = "exclusive") -> 
     DataError
         For another table or panel, or tables that do not go together.
     """
-    numbers = [table] if isinstance(table, int) else list(table)
+    numbers = _tables(table)
     if panel not in ("exclusive", "all"):
         raise DataError(f"panel={panel!r}; valid: exclusive, all")
     printed = pd.read_csv(PUBLISHED / "cells.csv", keep_default_na=False)
     parts, left_out = [], []
     for number in numbers:
-        if number not in (4, *ROW_FACTOR):
-            raise DataError(f"no cells in table {number!r}; valid: 4 (the total) to 15")
         rows, dropped = _exclusive(printed[printed.table == number], number, panel)
         if rows.empty:
             raise DataError(f"table {number} has no panel of all foreign born; panel='exclusive'")
@@ -155,6 +155,21 @@ def example(table: int | Iterable[int] = (10, 11), panel: str = "exclusive") -> 
     )
 
 
+def _tables(table: Any) -> list[int]:
+    """Return the numbers of the tables asked for."""
+    asked = (
+        [table] if isinstance(table, Integral | str) or not isinstance(table, Iterable) else table
+    )
+    numbers = list(asked)
+    valid = (4, *ROW_FACTOR)
+    for number in numbers:
+        if not isinstance(number, Integral) or number not in valid:
+            raise DataError(f"no cells in table {number!r}; valid: 4 (the total) to 15")
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise DataError(f"table={table!r}: name each table once; valid: 4 (the total) to 15")
+    return [int(number) for number in numbers]
+
+
 def read(path: str | Path) -> xr.Dataset:
     """Read cells from a CSV file: one row per cell and component, as in ``cells.csv``.
 
@@ -170,14 +185,7 @@ def read(path: str | Path) -> xr.Dataset:
         Naming the file, the row (the header is row 1) and the column.
     """
     path = Path(path)
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a CSV file with a header: {error}") from None
-    table.index = pd.RangeIndex(2, len(table) + 2)
-    long = _checked(table, str(path))
+    long = _checked(_read_rows(path), str(path))
     return _to_dataset(
         long, where=str(path), attrs={"title": path.name, "left_out": ""}, one_level_ok=False
     )
@@ -204,8 +212,7 @@ def simulate(
         ``true_share`` and ``true_return_immigration``.
     """
     printed = example(table)
-    truth = printed_shares(printed) if truth is None else truth
-    truth = truth.sel(cell=printed.cell.values)
+    truth = printed_shares(printed) if truth is None else _checked_truth(truth, printed)
     means = expected_components(truth)
     observed = observations(printed, np.sqrt(FOREIGN_BORN / ADULTS_SECOND))
     rng = np.random.default_rng(seed)
@@ -233,6 +240,23 @@ def simulate(
         truth="variables true_share and true_return_immigration",
         seed=seed,
     )
+
+
+def _checked_truth(truth: xr.Dataset, printed: xr.Dataset) -> xr.Dataset:
+    """Return the truth for the cells of a table, if it is one."""
+    lacking = [name for name in ("share", "return_immigration") if name not in truth]
+    if lacking:
+        raise DataError(f"the truth lacks {', '.join(lacking)}")
+    absent = [cell for cell in printed.cell.values if cell not in truth.cell.values]
+    if absent:
+        raise DataError(f"the truth lacks the cells {', '.join(map(str, absent))}")
+    truth = truth.sel(cell=printed.cell.values)
+    for name in ("share", "return_immigration"):
+        if not bool(((truth[name] >= 0) & (truth[name] <= 1)).all()):  # NaN is neither
+            raise DataError(f"the truth's {name} must be proportions between 0 and 1")
+    if not np.allclose(truth["share"].sum("fate"), 1):
+        raise DataError("the truth's shares of a cell must add up to one")
+    return truth
 
 
 def truth(data: xr.Dataset) -> xr.Dataset:
@@ -461,6 +485,15 @@ def validate(data: xr.Dataset) -> xr.Dataset:
     missing = [c for c in OBSERVED if c not in data.component.values]
     if missing:
         raise DataError(f"data lacks the components {', '.join(missing)}")
+    if not data.sizes["cell"]:
+        raise DataError("data has no cells")
+    if not 0 < float(data.attrs["ci_prob"]) < 1:
+        raise DataError(f"attrs['ci_prob'] is {data.attrs['ci_prob']!r}, not in (0, 1)")
+    for factor in factor_names(data):
+        if factor not in data.coords:
+            raise DataError(f"attrs['factors'] names {factor!r}, which is no coordinate")
+        if len(np.unique(data[factor].values.astype(str))) < 2:
+            raise DataError(f"factor {factor!r} has one level; take it out of attrs['factors']")
     values = data.sel(component=list(OBSERVED))
     for name in ("estimate", "ci_low", "ci_high"):
         where = np.argwhere(~np.isfinite(values[name].transpose("cell", "component").values))
@@ -473,6 +506,7 @@ def validate(data: xr.Dataset) -> xr.Dataset:
     return data
 
 
+DATA_NAMES = ("true_share", "true_return_immigration")
 _COLUMNS = ("table", "panel", "row", *MEASURES)
 
 
@@ -506,6 +540,36 @@ def _with_factors(rows: pd.DataFrame, table: int) -> pd.DataFrame:
     if table in ROW_FACTOR:
         columns[ROW_FACTOR[table]] = rows.row
     return rows.assign(**columns)
+
+
+def _read_rows(path: Path) -> pd.DataFrame:
+    """Read a CSV file as text, indexed by the row of the file; the header is row 1."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header, *rows = list(csv.reader(file, skipinitialspace=True)) or [[]]
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a CSV file of text: {error}") from None
+    if not any(header):
+        raise DataError(f"{path}: empty, not even a header in row 1")
+    for k, name in enumerate(header):
+        clash = name in header[:k] or name in ("cell", "fate") or name in DATA_NAMES or "," in name
+        if clash or not name.strip():
+            raise DataError(
+                f"{path}: row 1, column {name or k + 1}: no name for a column (empty, with a comma, "
+                "given twice, or one that the cells have themselves)"
+            )
+    kept = {i: row for i, row in enumerate(rows, start=2) if row}
+    for i, row in kept.items():
+        if len(row) != len(header):
+            column = header[len(row)] if len(row) < len(header) else len(header) + 1
+            raise DataError(
+                f"{path}: row {i}, column {column}: {len(row)} values for {len(header)} columns"
+            )
+    return pd.DataFrame(list(kept.values()), index=list(kept), columns=header, dtype=str)
 
 
 def _checked(table: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -549,14 +613,15 @@ def _checked(table: pd.DataFrame, where: str) -> pd.DataFrame:
 
 def _first_failures(cases: pd.DataFrame, most: int = 5) -> str:
     """Say which rows and columns failed a schema, the first few of them."""
-    cases = cases.drop_duplicates(["index", "column"])
-    cases = cases.sort_values(["index", "column"], na_position="first")
+    cases = cases[cases["index"].notna()].drop_duplicates(["index", "column"])
+    cases = cases.sort_values(["index", "column"])
     words = []
-    for case in cases.head(most).itertuples():
-        check = str(case.check)
-        reason = "is not a number" if check.startswith(("coerce", "dtype")) else check
-        row = "" if pd.isna(case.index_) else f"row {int(case.index_)}, "
-        words.append(f"{row}column {case.column}: {case.failure_case!r} {reason}")
+    for case in cases.head(most).to_dict("records"):
+        check = str(case["check"])
+        reason = "is not a number" if check.startswith(("coerce", "dtype", "not_null")) else check
+        words.append(
+            f"row {int(case['index'])}, column {case['column']}: {case['failure_case']!r} {reason}"
+        )
     more = f" (and {len(cases) - most} more)" if len(cases) > most else ""
     return "; ".join(words) + more
 
@@ -574,7 +639,7 @@ def _check_rows(long: pd.DataFrame, factors: list[str], where: str) -> None:
         if bad.any():
             row = long.index[bad][0]
             raise DataError(
-                f"{where}: row {row}, column {column}: {long.loc[row, column]!r} {reason}"
+                f"{where}: row {row}, column {column}: {long.loc[row, column]} {reason}"
                 + (f" (and {bad.sum() - 1} more rows)" if bad.sum() > 1 else "")
             )
     for cell, group in long.groupby(factors, sort=False) if factors else [("the cell", long)]:
@@ -602,6 +667,12 @@ def _to_dataset(
     factors = [f for f in named if f not in constant]
     labels = long[factors].agg(", ".join, axis=1) if factors else pd.Series("Total", long.index)
     order = list(dict.fromkeys(labels))
+    alike = pd.DataFrame({"label": labels, "component": long.component}).duplicated()
+    if alike.any():
+        raise DataError(
+            f"{where}: row {long.index[alike][0]}: another cell is labelled "
+            f"{labels[alike].iloc[0]!r} too; no comma in the levels of factors"
+        )
     wide = long.assign(cell=labels).pivot(
         index="cell", columns="component", values=["estimate", "ci_low", "ci_high"]
     )
@@ -675,4 +746,6 @@ def _age_groups(label: str) -> range:
     if bounds is None:
         raise DataError(f"age {label!r} is neither like '15-24' nor like '65+'")
     low, high = int(bounds[1]), int(bounds[2] or 200)
+    if high < low:
+        raise DataError(f"age {label!r} ends before it begins")
     return range(min(low // 5, 15), min(high // 5, 15) + 1)

@@ -8,6 +8,7 @@ left; here emigration is a probability of its own.
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from bayesmig.errors import StudyError
 from bayesmig.models.emigration import data as cells
 from bayesmig.models.emigration.data import ADULTS_SECOND, FOREIGN_BORN, OBSERVED
+from bayesmig.priors import effects
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -79,8 +81,10 @@ def build(
     _check("residual", residual, ("probability", "hazard"))
     _check("second_generation", second_generation, ("zero", "native_rates"))
     _check("generation_gap", generation_gap, ("zero", "prior"))
-    if not residual_inflation > 0:
-        raise StudyError(f"residual_inflation must be positive, got {residual_inflation!r}")
+    if not (isinstance(residual_inflation, Real) and 0 < residual_inflation < np.inf):
+        raise StudyError(
+            f"residual_inflation must be a positive number, got {residual_inflation!r}"
+        )
     observed = cells.observations(data, residual_inflation)
     design = cells.design(data)
     with pm.Model(coords={"outcome": OUTCOMES, "fate": FATES, **design.coords}) as model:
@@ -115,7 +119,8 @@ def _logits(priors: PriorSet, design: cells.Design) -> Any:
     if design.factors:
         scale = priors.variable("factor_scale", "factor", "outcome", support="positive")
         which = pm.Data("contrast_factor", design.contrast_factor, dims="contrast")
-        effect = priors.effects("effect", "factor_scale", scale[which], "contrast", "outcome")
+        centered = priors.centering("factor_scale", "factor", "outcome")
+        effect = effects("effect", scale[which], centered[which], "contrast", "outcome")
         basis = pm.Data("level_contrast", design.level_contrast, dims=("level", "contrast"))
         pm.Deterministic(
             "level_effect", (basis[:, :, None] * effect[None]).sum(1), dims=("level", "outcome")
@@ -124,7 +129,8 @@ def _logits(priors: PriorSet, design: cells.Design) -> Any:
         logit = logit + (cell_contrast[:, :, None] * effect[None]).sum(1)
     if len(design.factors) > 1:
         scale = priors.variable("cell_scale", "outcome", support="positive")
-        return priors.effects("cell_logit", "cell_scale", scale, "cell", "outcome", mean=logit)
+        centered = priors.centering("cell_scale", "outcome")
+        return effects("cell_logit", scale, centered, "cell", "outcome", mean=logit)
     return logit if design.factors else logit[None, :]
 
 

@@ -1,0 +1,285 @@
+"""Refits: other numbers in a compiled graph, the same draws as a fit from the beginning."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import pymc as pm
+import pytest
+from fits import STUDY, TINY, small, too_short
+
+import bayesmig as bm
+from bayesmig import compiled
+
+CELLS = STUDY.example(table=7)
+MORE = STUDY.example(table=12)  # 6 cells, not 4
+
+
+class Foreign:
+    """Somebody else's prior: dims, and a variable of its own making."""
+
+    dims = ("outcome",)
+
+    def __init__(self, mu=-3.0):
+        self.mu = mu
+
+    def create_variable(self, name, xdist=False):
+        return pm.Normal(name, self.mu, 1.5, dims=self.dims)
+
+
+def from_the_beginning(monkeypatch, *arguments, **options):
+    """A fit whose graph is compiled for it alone."""
+    monkeypatch.setattr(compiled, "_compiled", [])
+    with too_short():
+        fitted = bm.fit(STUDY, *arguments, **TINY, **options)
+    assert fitted.attrs["compiled"] == "in this run"
+    return fitted
+
+
+@cache
+def alone(priors=None, **options):
+    """A fit on its own, not by way of another."""
+    with too_short():
+        return bm.fit(STUDY, CELLS, priors, **TINY, **options)
+
+
+def assert_same_draws(one, other):
+    for group in ("posterior", "estimands", "published", "sample_stats", "constant_data", "data"):
+        assert one[group].identical(other[group]), group
+
+
+# The same graph: no warning of a recompilation, which would be an error here
+
+
+@pytest.mark.parametrize(
+    ("priors", "name"),
+    [
+        ("no_pooling", "no_pooling"),
+        ({"intercept": {"dist": "Normal", "mu": -2, "sigma": 0.5}}, "default with intercept"),
+    ],
+)
+def test_other_priors(monkeypatch, priors, name):
+    with too_short():
+        again = bm.refit(small(), priors, **TINY)
+    assert again.attrs["compiled"] == "reused"
+    assert again.attrs["prior_set"] == name
+    assert_same_draws(again, from_the_beginning(monkeypatch, CELLS, priors))
+
+
+def test_other_data_of_another_length(monkeypatch):
+    with too_short():
+        again = bm.refit(small(), data=MORE, **TINY)
+    assert again.attrs["compiled"] == "reused"
+    assert again["posterior"].sizes["cell"] == 6
+    assert_same_draws(again, from_the_beginning(monkeypatch, MORE))
+
+
+def test_nothing_but_another_seed():
+    with too_short():
+        again = bm.refit(small(), seed=2, **TINY)
+    assert again.attrs["compiled"] == "reused"
+    assert_same_draws(again, alone(seed=2))
+    assert again.attrs["seed"] == 2
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_priors_and_options_of_the_fit_are_kept(tmp_path, saved):
+    start = alone("wide", residual="hazard")
+    with too_short():
+        again = bm.refit(
+            bm.open_fit(bm.save_fit(start, tmp_path / "fit.nc")) if saved else start, **TINY
+        )
+    assert again.attrs["compiled"] == "reused"
+    assert again.attrs["prior_set"] == "wide"
+    assert json.loads(again.attrs["options"])["residual"] == "hazard"
+    assert again.attrs["fingerprint"] == start.attrs["fingerprint"]
+    assert_same_draws(again, start)
+
+
+def test_an_option_that_is_a_number_of_the_data():
+    with too_short():
+        again = bm.refit(small(), residual_inflation=3.0, **TINY)
+    assert again.attrs["compiled"] == "reused"
+    assert_same_draws(again, alone(residual_inflation=3.0))
+
+
+# Many at once
+
+
+def test_a_list_of_priors():
+    names = ["wide", "no_pooling"]
+    with too_short(), ThreadPoolExecutor(2) as executor:
+        one_by_one = bm.refit(small(), names, **TINY)
+        in_threads = bm.refit(small(), names, executor=executor, **TINY)
+    assert [fitted.attrs["prior_set"] for fitted in one_by_one] == names
+    for found in (one_by_one, in_threads):
+        assert {fitted.attrs["compiled"] for fitted in found} == {"reused"}
+        for name, fitted in zip(names, found, strict=True):
+            assert_same_draws(fitted, alone(name))
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_several_data(kind):
+    with too_short(), ThreadPoolExecutor(2) as executor:
+        found = bm.refit(small(), data=kind([CELLS, MORE]), executor=executor, **TINY)
+    assert [fitted["data"].sizes["cell"] for fitted in found] == [4, 6]
+    assert {fitted.attrs["compiled"] for fitted in found} == {"reused"}
+
+
+def test_lists_of_both_cross():
+    with too_short():
+        found = bm.refit(small(), ["default", "wide"], [CELLS, MORE], **TINY)
+    assert [(f.attrs["prior_set"], f["data"].sizes["cell"]) for f in found] == [
+        ("default", 4),
+        ("default", 6),
+        ("wide", 4),
+        ("wide", 6),
+    ]
+
+
+def test_lists_of_one_are_lists():
+    with too_short():
+        (alone,) = bm.refit(small(), ["default"], **TINY)
+    assert alone.attrs["prior_set"] == "default"
+
+
+# From what is compiled
+
+
+def test_from_a_compiled_graph():
+    ready = bm.compile(STUDY, CELLS, "wide")
+    assert ready.options == STUDY.options
+    assert ready.priors.name == "wide"
+    with too_short():
+        fitted = bm.refit(ready, **TINY)
+        other = bm.refit(ready, "default", MORE, **TINY)
+    assert fitted.attrs["compiled"] == other.attrs["compiled"] == "reused"
+    assert_same_draws(fitted, alone("wide"))
+    assert (fitted.attrs["prior_set"], other.attrs["prior_set"]) == ("wide", "default")
+    assert other["data"].to_dataset().identical(MORE)
+
+
+def test_compiling_twice_compiles_once():
+    assert bm.compile(STUDY, CELLS).graph is bm.compile("emigration", MORE, "wide").graph
+
+
+def test_a_graph_that_was_forgotten_is_compiled_again(monkeypatch):
+    start = small()
+    monkeypatch.setattr(compiled, "_compiled", [])
+    with too_short():
+        again = bm.refit(start, **TINY)
+    assert_same_draws(again, alone())
+
+
+def test_no_more_graphs_are_kept_than_said(monkeypatch):
+    monkeypatch.setattr(compiled, "_compiled", [])
+    monkeypatch.setattr(compiled, "MEMORY", 1)
+    bm.compile(STUDY, CELLS)
+    bm.compile(STUDY, STUDY.example(table=4))
+    assert len(compiled._compiled) == 1
+    assert not bm.compile(STUDY, CELLS).reused
+
+
+# Another graph
+
+
+@pytest.mark.parametrize(
+    ("priors", "options", "words"),
+    [
+        (
+            {"intercept": {"dist": "Gumbel", "mu": -3, "beta": 1}},
+            {},
+            "intercept_beta, intercept_sigma",
+        ),
+        (None, {"second_generation": "native_rates"}, "native_rate"),
+        ("generation_gap", {}, "generation_gap"),
+        (None, {"residual": "hazard"}, "an expression differs"),
+    ],
+)
+def test_another_graph_is_said_to_be_one(priors, options, words):
+    start = small()
+    with too_short(), pytest.warns(bm.RecompiledWarning) as caught:
+        again = bm.refit(start, priors, **options, **TINY)
+    (warning,) = [w for w in caught if w.category is bm.RecompiledWarning]
+    assert words in str(warning.message)
+    assert warning.filename == __file__
+    with too_short():
+        fresh = bm.fit(STUDY, CELLS, priors, **options, **TINY)
+    assert_same_draws(again, fresh)
+
+
+def test_another_family_with_the_same_parameters_is_named():
+    families = [{"dist": name, "alpha": 3, "beta": 1} for name in ("Gamma", "InverseGamma")]
+    with too_short():
+        start = bm.fit(STUDY, CELLS, {"cell_scale": families[0]}, **TINY)
+        with pytest.warns(bm.RecompiledWarning, match="cell_scale: Gamma.* to Inv"):
+            bm.refit(start, {"cell_scale": families[1]}, **TINY)
+
+
+def test_fewer_factors_are_another_graph():
+    with too_short(), pytest.warns(bm.RecompiledWarning, match="cell_scale"):
+        again = bm.refit(small(), data=STUDY.example(table=13), **TINY)
+    assert "cell_scale" not in again["posterior"]
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("start", ["fit", "compiled"])
+def test_an_unknown_setting(start):
+    start = small() if start == "fit" else bm.compile(STUDY, CELLS)
+    with pytest.raises(bm.StudyError) as caught:
+        bm.refit(start, drows=100)
+    said = str(caught.value)
+    assert "unknown setting 'drows' (did you mean 'draws'?); valid: draws, tune, chains" in said
+    assert "residual_inflation" in said
+
+
+def test_an_option_that_contradicts_the_priors_is_refused():
+    with pytest.raises(bm.PriorError, match="presumes second_generation='native_rates'"):
+        bm.refit(small(), "native_rates", second_generation="zero", **TINY)
+
+
+def test_a_prior_set_that_is_none():
+    with pytest.raises(bm.PriorError, match="unknown prior set 'narrow'; valid: default"):
+        bm.refit(small(), "narrow", **TINY)
+
+
+# Priors of another library
+
+
+@pytest.fixture(scope="module")
+def foreign():
+    with too_short():
+        return bm.fit(STUDY, CELLS, {"intercept": Foreign()}, **TINY)
+
+
+@pytest.mark.parametrize("verb", ["refit", "add_groups", "sensitivity"])
+@pytest.mark.parametrize("saved", [False, True])
+def test_a_fit_cannot_carry_foreign_priors(foreign, tmp_path, verb, saved):
+    fitted = bm.open_fit(bm.save_fit(foreign, tmp_path / "f.nc")) if saved else foreign
+    assert fitted.attrs["priors_toml"] == ""
+    assert "Foreign" in fitted.attrs["priors"]
+    call = {
+        "refit": lambda: bm.refit(fitted, **TINY),
+        "add_groups": lambda: bm.add_groups(fitted, "log_prior"),
+        "sensitivity": lambda: bm.sensitivity(fitted),
+    }
+    with pytest.raises(
+        bm.StudyError, match=r"refit from bm\.compile\(study, data, priors=\.\.\.\)"
+    ):
+        call[verb]()
+    assert len(bm.compare(fitted)) == 28  # this needs no priors
+
+
+def test_foreign_priors_are_refitted_from_the_compiled_graph(foreign):
+    ready = bm.compile(STUDY, CELLS, {"intercept": Foreign()})
+    with too_short():
+        again = bm.refit(ready, **TINY)
+        more = bm.refit(ready, data=MORE, groups=("log_prior",), **TINY)
+        # the numbers of a foreign prior are part of its graph
+        with pytest.warns(bm.RecompiledWarning, match="differs"):
+            bm.refit(ready, {"intercept": Foreign(-2.0)}, **TINY)
+    assert again.attrs["compiled"] == more.attrs["compiled"] == "reused"
+    assert_same_draws(again, foreign)
+    assert more["log_prior"]["intercept"].dims == ("chain", "draw", "outcome")

@@ -1,0 +1,166 @@
+"""The page on a fit: what is on it, and that it needs nothing else."""
+
+import base64
+import html
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from fits import OWN_CELLS, OWN_NAME, STUDY, own, small, synthetic
+
+import bayesmig as bm
+
+
+class Page(HTMLParser):
+    """Text, tags, attributes and styles of a page."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.tags, self.attributes, self.text, self.styles = [], [], [], []
+        self.feed(source)
+        self.text = " ".join(" ".join(self.text).split())
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_data(self, data):
+        (self.styles if self.tags[-1:] == ["style"] else self.text).append(data)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The report of the small fit of Table 7."""
+    folder = tmp_path_factory.mktemp("report") / "not" / "there"
+    path = bm.report(small(), folder)
+    assert path == folder / "report.html"
+    assert [p.name for p in folder.iterdir()] == ["report.html"]
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(written):
+    return Page(written)
+
+
+def spaced(text):
+    return " ".join(text.split())
+
+
+def test_the_comparison_is_on_it(page):
+    for row in bm.compare(small()).to_dict("records"):
+        numbers = [
+            row["coordinates"],
+            f"{row['published']:.1f}",
+            f"{row['published_low']:.1f}, {row['published_high']:.1f}",
+            f"{row['mean']:.2f}",
+            f"{row['low']:.2f}, {row['high']:.2f}",
+            f"{row['sd']:.2f}",
+            f"{row['difference_se']:+.1f}",
+            f"{row['overlap']:.2f}",
+            f"{row['width_ratio']:.1f}",
+            f"{row['ess']:.0f}",
+            f"{row['r_hat']:.4f}",
+        ]
+        assert " ".join(numbers) in page.text
+
+
+def test_the_priors_and_options_are_on_it(page):
+    assert spaced(str(STUDY.priors())) in page.text
+    for name, value in STUDY.options.items():
+        assert f"{name} = {value}" in page.text
+
+
+def test_the_audit_is_on_it(page):
+    audit = STUDY.audit()
+    assert len(audit)
+    for detail in audit.detail:
+        assert spaced(detail) in page.text
+    assert f"{(~audit.holds).sum()} of {len(audit)} checks" in page.text
+
+
+def test_versions_seed_and_fingerprint_are_on_it(page):
+    attrs = small().attrs
+    for library, number in json.loads(attrs["versions"]).items():
+        assert f"{library} {number}" in page.text
+    assert attrs["fingerprint"] in page.text
+    assert "2 chains of 300 draws, seed 1" in page.text
+    assert attrs["data_title"] in page.text
+    assert STUDY.citation.split(". ")[0] in page.text
+
+
+def test_the_card_is_on_it(page):
+    """Its headings and its plain words; the rest is Markdown turned into HTML."""
+    headings = re.findall(r"^#+ (.*)$", STUDY.card, flags=re.MULTILINE)
+    assert headings
+    for heading in headings:
+        assert spaced(re.sub(r"[*`_]", "", heading)) in page.text.replace("_", "")
+
+
+def test_doubts_about_the_draws_are_on_it(page):
+    diagnostics = json.loads(small().attrs["diagnostics"])
+    assert diagnostics["ess_bulk"]["beyond"]  # the small fit is too short
+    assert "not to be trusted as they are" in page.text
+    assert f"bulk ESS below 400 in {diagnostics['ess_bulk']['beyond']} quantities" in page.text
+
+
+def test_the_plot_is_in_it(page):
+    (source,) = [value for tag, name, value in page.attributes if (tag, name) == ("img", "src")]
+    kind, data = source.split(",", 1)
+    assert kind == "data:image/png;base64"
+    assert base64.b64decode(data, validate=True).startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_nothing_is_loaded_from_a_network(page):
+    assert not {"script", "link", "iframe", "object", "embed", "base"} & set(page.tags)
+    loads = [
+        (tag, name, value)
+        for tag, name, value in page.attributes
+        if name in ("src", "srcset", "data", "poster", "background", "action", "style")
+        or (name == "href" and tag != "a")
+    ]
+    assert [load for load in loads if not load[2].startswith("data:")] == []
+    assert page.styles
+    assert not any(re.search(r"@import|url\(", style) for style in page.styles)
+
+
+def test_a_fit_from_a_file_has_the_same_page(written, tmp_path):
+    opened = bm.open_fit(bm.save_fit(small(), tmp_path / "fit.nc"))
+    assert bm.report(opened, tmp_path).read_text(encoding="utf-8") == written
+
+
+def test_names_from_a_user_s_file_are_no_markup(tmp_path):
+    """The file is named ``mine <i> & [blue].csv``, a level ``<b>dry``."""
+    source = bm.report(own(), tmp_path).read_text(encoding="utf-8")
+    page = Page(source)
+    assert f"Data: {OWN_NAME}." in page.text
+    for cell in OWN_CELLS:
+        assert cell in page.text
+        assert html.escape(cell) in source
+    assert "i" not in page.tags
+    assert "SYNTHETIC" not in page.text
+
+
+def test_simulated_data_are_said_to_be(tmp_path, page):
+    text = Page(bm.report(synthetic(), tmp_path).read_text(encoding="utf-8")).text
+    assert "These data are SYNTHETIC" in text
+    assert text.index("SYNTHETIC") < text.index("Posterior and print")
+    assert "SYNTHETIC" not in page.text
+
+
+def test_a_report_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    def half(self, text, *arguments, **how):
+        self.write_bytes(text[:100].encode())
+        raise OSError("disk full")
+
+    old = tmp_path / "old" / "report.html"
+    old.parent.mkdir()
+    old.write_text("what was there")
+    monkeypatch.setattr(Path, "write_text", half)
+    for folder in (old.parent, tmp_path / "new"):
+        with pytest.raises(OSError, match="disk full"):
+            bm.report(small(), folder)
+    assert old.read_bytes() == b"what was there"
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [old]
