@@ -559,8 +559,8 @@ def _read_rows(path: Path) -> pd.DataFrame:
         clash = name in header[:k] or name in ("cell", "fate") or name in DATA_NAMES or "," in name
         if clash or not name.strip():
             raise DataError(
-                f"{path}: row 1, column {name or k + 1}: no name for a column (empty, with a comma, "
-                "given twice, or one that the cells have themselves)"
+                f"{path}: row 1, column {name or k + 1}: no name for a column (empty, with a "
+                "comma, given twice, or one that the cells have themselves)"
             )
     kept = {i: row for i, row in enumerate(rows, start=2) if row}
     for i, row in kept.items():

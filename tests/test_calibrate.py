@@ -1,0 +1,191 @@
+"""Calibration: it holds for the right model, and it tells that a wrong one is wrong."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from fits import STUDY, small
+
+import bayesmig as bm
+
+CELLS = STUDY.example(table=7)
+FEW = {"n": 6, "draws": 100, "tune": 200, "progress": False}
+QUANTITIES = (
+    "emigration return_immigration net_emigration non_match internal_migration mortality "
+    "non_follow_up"
+).split()
+COLUMNS = (
+    "inside 50%|se 50%|inside 90%|se 90%|bias|rmse|posterior sd|rank p-value".split("|")
+)  # fmt: skip
+
+
+def simulated(seed):
+    return STUDY.simulate(seed=seed, table=7)
+
+
+def noisier(seed):
+    """Non-match missed by four times the error that the intervals state."""
+    data = simulated(seed)
+    half = (data.ci_high - data.estimate).sel(component="non_match").values
+    noise = np.random.default_rng(seed).normal(0, 4 * half / 1.6448536269514722)
+    data["estimate"].loc[{"component": "non_match"}] += noise
+    return data.assign(
+        ci_low=data.ci_low + (data.estimate - simulated(seed).estimate),
+        ci_high=data.ci_high + (data.estimate - simulated(seed).estimate),
+    )
+
+
+@pytest.fixture(scope="module")
+def from_prior():
+    return bm.calibrate(STUDY, CELLS, "calibration", **FEW)
+
+
+@pytest.fixture(scope="module")
+def given():
+    return bm.calibrate(STUDY, CELLS, simulate=simulated, **{**FEW, "n": 12})
+
+
+# What it returns
+
+
+def test_shapes(from_prior):
+    assert dict(from_prior.sizes) == {"simulation": 6, "quantity": 7, "cell": 4, "probability": 2}
+    for name in ("truth", "mean", "sd", "rank"):
+        assert set(from_prior[name].dims) == {"simulation", "quantity", "cell"}, name
+        assert from_prior[name].notnull().all()
+    assert set(from_prior["inside"].dims) == {"simulation", "quantity", "cell", "probability"}
+    assert from_prior["inside"].dtype == bool
+    for name in ("divergences", "steps"):
+        assert from_prior[name].dims == ("simulation",)
+    assert list(from_prior.quantity.values) == QUANTITIES
+    assert list(from_prior.probability.values) == [0.5, 0.9]
+    assert list(from_prior.cell.values) == list(CELLS.cell.values)
+
+
+def test_ranks_and_intervals_agree(from_prior):
+    """A truth is inside the 90 % interval if 5 to 95 % of the draws are below it."""
+    rank, inside = from_prior["rank"], from_prior["inside"]
+    assert ((rank >= 0) & (rank <= 1)).all()
+    assert inside.sel(probability=0.9).where(inside.sel(probability=0.5), True).all()
+    step = 1 / 100  # of the rank: one draw
+    for p in (0.5, 0.9):
+        low, high = (1 - p) / 2, (1 + p) / 2
+        surely_in = (rank > low + step) & (rank < high - step)
+        surely_out = (rank < low - step) | (rank > high + step)
+        assert inside.sel(probability=p).where(surely_in, True).all()
+        assert not inside.sel(probability=p).where(surely_out, False).any()
+        assert bool(surely_in.any())
+        assert bool(surely_out.any())
+
+
+def test_attributes(from_prior, given):
+    assert from_prior.attrs == {
+        "study": "emigration",
+        "data_title": CELLS.attrs["title"],
+        "truth": "drawn from the prior",
+        "prior_set": "calibration",
+        "draws": 100,
+        "seed": 1,
+    }
+    assert given.attrs["truth"] == "given"
+    assert given.attrs["prior_set"] == "default"
+
+
+def test_truths_from_the_prior_differ_between_simulations(from_prior):
+    shares = from_prior["truth"].sel(quantity=["emigration", "non_match", "mortality"])
+    assert (shares.std("simulation") > 0).all()
+    assert ((shares > 0) & (shares < 100)).all()
+    net = from_prior["truth"].sel(quantity="net_emigration")
+    parts = [from_prior["truth"].sel(quantity=q) for q in ("emigration", "return_immigration")]
+    np.testing.assert_allclose(net, parts[0] - parts[1])
+
+
+def test_given_truths_are_those_of_the_simulated_data(given):
+    for i in range(given.sizes["simulation"]):
+        truth = given["truth"].sel(quantity="emigration", cell="Mexican, Male")[i]
+        share = simulated(1 + i)["true_share"].sel(cell="Mexican, Male", fate="emigrated")
+        assert float(truth) == pytest.approx(100 * float(share))
+
+
+def test_the_same_seed_gives_the_same_calibration(from_prior):
+    again = bm.calibrate(STUDY, CELLS, "calibration", **{**FEW, "n": 2})
+    alone = bm.calibrate(STUDY, CELLS, "calibration", workers=1, **{**FEW, "n": 2})
+    assert again.identical(alone)
+    other = bm.calibrate(STUDY, CELLS, "calibration", seed=2, **{**FEW, "n": 2})
+    assert not np.any(other["truth"] == again["truth"])
+
+
+# Its summary
+
+
+def test_coverage_columns(from_prior):
+    table = bm.coverage(from_prior)
+    assert list(table.columns) == COLUMNS
+    assert list(table.index) == QUANTITIES
+    assert table.index.name == "quantity"
+    assert table.notna().all(axis=None)
+    assert table.attrs["n"] == 6
+    assert table.attrs["divergences"] == int(from_prior["divergences"].sum())
+    assert table.attrs["truth"] == "drawn from the prior"
+
+
+def test_coverage_by_hand(given):
+    row = bm.coverage(given).loc["emigration"]
+    one = given.sel(quantity="emigration")
+    inside = one["inside"].sel(probability=0.9).transpose("simulation", "cell").values
+    error = (one["mean"] - one["truth"]).values
+    assert row["inside 90%"] == pytest.approx(inside.mean())
+    by_data_set = pd.Series(inside.mean(axis=1))
+    assert row["se 90%"] == pytest.approx(by_data_set.sem())
+    assert row["bias"] == pytest.approx(error.mean())
+    assert row["rmse"] == pytest.approx(np.sqrt((error**2).mean()))
+    assert row["posterior sd"] == pytest.approx(float(one["sd"].mean()))
+
+
+def test_coverage_of_one_data_set(from_prior):
+    table = bm.coverage(from_prior.isel(simulation=[0]))  # no standard error, and no warning
+    assert table["se 90%"].isna().all()
+    assert table["inside 90%"].between(0, 1).all()
+
+
+# Right and wrong
+
+
+def test_a_wrong_model_is_found_out(given):
+    """Too few simulations for nominal coverage, enough to tell 0.9 from a third."""
+    right = bm.coverage(given)
+    wrong = bm.coverage(
+        bm.calibrate(STUDY, CELLS, simulate=noisier, **{**FEW, "n": 12})
+    )  # fmt: skip
+    at = "inside 90%"
+    assert right.loc["non_match", at] > 0.75
+    assert wrong.loc["non_match", at] < 0.6
+    assert wrong.loc["emigration", at] < right.loc["emigration", at] - 0.2
+    assert wrong.loc["mortality", at] > 0.75  # that part of the model is right
+    assert wrong.loc["non_match", "rmse"] > 2 * right.loc["non_match", "rmse"]
+
+
+@pytest.mark.slow
+def test_coverage_is_nominal_and_ranks_are_uniform():
+    cells = STUDY.example(table=(10, 11))
+    table = bm.coverage(bm.calibrate(STUDY, cells, "calibration", n=200, progress=False))
+    for p in (50, 90):
+        distance = (table[f"inside {p}%"] - p / 100).abs()
+        assert (distance < 3 * table[f"se {p}%"]).all(), table.to_string()
+    assert (table["rank p-value"] > 0.001).all(), table.to_string()
+    assert table.attrs["n"] == 200
+
+
+# Sensitivity
+
+
+def test_sensitivity():
+    table = bm.sensitivity(small(), "emigration")
+    assert {"prior", "likelihood", "diagnosis"} <= set(table.columns)
+    assert list(table.index) == [f"emigration[{cell}]" for cell in CELLS.cell.values]
+    assert (table.likelihood > 0).all()
+    assert len(bm.sensitivity(small())) == 7 * 4
+
+
+def test_sensitivity_of_no_quantity():
+    with pytest.raises(bm.StudyError, match="no quantity 'emmigration'; it has emigration, "):
+        bm.sensitivity(small(), "emmigration")
