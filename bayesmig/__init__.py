@@ -27,7 +27,7 @@ _WHERE = {
     "add_groups": "fitting",
     "compare": "comparison",
     "plot_compare": "plots",
-    "report": "report",
+    "report": "reporting",
     "sensitivity": "checks",
     "calibrate": "checks",
     "coverage": "checks",

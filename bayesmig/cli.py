@@ -146,7 +146,7 @@ def report(
 ) -> None:
     """Write report.html for a saved fit."""
     from bayesmig.fitting import open_fit
-    from bayesmig.report import report as write_report
+    from bayesmig.reporting import report as write_report
 
     print(f"wrote {write_report(open_fit(path), output)}")
 
@@ -226,7 +226,7 @@ def demo(
     from bayesmig.comparison import compare as compare_fit
     from bayesmig.comparison import quantities
     from bayesmig.fitting import save_fit
-    from bayesmig.report import report as write_report
+    from bayesmig.reporting import report as write_report
 
     console.print("\n3. Posterior and print")
     _print_comparison(compare_fit(fitted, quantity=quantities(fitted)[0]))

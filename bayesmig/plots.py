@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,19 @@ if TYPE_CHECKING:
 
 POSTERIOR, PRINTED = "#1b5e8c", "#c1440e"
 ROW_HEIGHT, HEAD = 0.27, 1.5  # inches
+
+
+def _shown_figure() -> type[Figure]:
+    """A Figure that notebooks show without pyplot, which would show it twice."""
+    from matplotlib.figure import Figure
+
+    class ShownFigure(Figure):
+        def _repr_png_(self) -> bytes:
+            buffer = io.BytesIO()
+            self.savefig(buffer, format="png", dpi=100)
+            return buffer.getvalue()
+
+    return ShownFigure
 
 
 def plot_compare(
@@ -35,14 +49,12 @@ def plot_compare(
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure
-
     names = quantities(fitted)[:1] if quantity is None else quantity
     names = [names] if isinstance(names, str) else list(names)
     tables = [compare(fitted, ci_prob, name) for name in names]
     rows = max(map(len, tables))
     longest = max(len(label) for table in tables for label in table.coordinates)
-    figure = Figure(
+    figure = _shown_figure()(
         figsize=(1.0 + 0.075 * longest + 4.6 * len(names), HEAD + ROW_HEIGHT * rows),
         layout="constrained",
     )
