@@ -81,7 +81,7 @@ def plot_compare(
         axis.spines[["top", "right", "left"]].set_visible(False)
         axis.tick_params(axis="y", length=0)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False)
+    figure.legend(handles, labels, loc="outside lower right", ncols=2, frameon=False)
     made = "SYNTHETIC DATA: " if fitted.attrs["synthetic"] else ""
     figure.suptitle(f"{made}{fitted.attrs['data_title']}", x=0.01, ha="left", fontsize=11)
     return figure
