@@ -41,7 +41,7 @@ def from_prior():
 
 @pytest.fixture(scope="module")
 def given():
-    return bm.calibrate(STUDY, CELLS, simulate=simulated, **{**FEW, "n": 12})
+    return bm.calibrate(STUDY, CELLS, simulate=simulated, **{**FEW, "n": 8})
 
 
 # What it returns
@@ -153,9 +153,7 @@ def test_coverage_of_one_data_set(from_prior):
 def test_a_wrong_model_is_found_out(given):
     """Too few simulations for nominal coverage, enough to tell 0.9 from a third."""
     right = bm.coverage(given)
-    wrong = bm.coverage(
-        bm.calibrate(STUDY, CELLS, simulate=noisier, **{**FEW, "n": 12})
-    )  # fmt: skip
+    wrong = bm.coverage(bm.calibrate(STUDY, CELLS, simulate=noisier, **{**FEW, "n": 8}))
     at = "inside 90%"
     assert right.loc["non_match", at] > 0.75
     assert wrong.loc["non_match", at] < 0.6

@@ -105,7 +105,7 @@ def test_priors_come_back_from_toml(shell, tmp_path, name):
 def test_fit_saves_what_bm_fit_gives(shell, tmp_path):
     out = said(
         shell, "fit", "emigration", "--example", "table=7", "--priors", "wide", "--seed", "3",
-        "--option", "residual=hazard", "-o", "residual_inflation=1.5", *SHORT,
+        "--option", "residual=probability", "-o", "residual_inflation=1.5", *SHORT,
         "--output", "deep/fit.nc",
     )  # fmt: skip
     assert "saved deep/fit.nc; next: bayesmig compare deep/fit.nc" in out
@@ -114,7 +114,7 @@ def test_fit_saves_what_bm_fit_gives(shell, tmp_path):
     with pytest.warns(bm.ConvergenceWarning) as caught:
         fitted = bm.fit(
             STUDY, STUDY.example(table=7), "wide", draws=30, tune=40, chains=2, seed=3,
-            progress=False, residual="hazard", residual_inflation=1.5,
+            progress=False, residual_inflation=1.5,
         )  # fmt: skip
     assert opened["posterior"].identical(fitted["posterior"])
     assert opened.attrs["options"] == fitted.attrs["options"]

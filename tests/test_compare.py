@@ -312,8 +312,25 @@ def test_labels_with_dollar_signs_are_no_mathematics():
     assert saved(bm.plot_compare(own(), "non_match")).startswith(b"\x89PNG")
 
 
-def test_plotting_opens_no_window_and_keeps_no_figure():
+@pytest.mark.parametrize("tables", [7, (10, 11)])
+@pytest.mark.parametrize("quantity", ["emigration", ["emigration", "net_emigration"]])
+def test_title_legend_and_panels_do_not_overlap(tables, quantity):
+    figure = bm.plot_compare(tiny(tables), quantity)
+    saved(figure)
+    boxes = [axis.get_tightbbox() for axis in figure.axes]
+    boxes += [figure.legends[0].get_window_extent(), figure._suptitle.get_window_extent()]
+    for box in boxes:
+        assert figure.bbox.padded(1).contains(box.x0, box.y0)
+        assert figure.bbox.padded(1).contains(box.x1, box.y1)
+    for i, box in enumerate(boxes):
+        for other in boxes[:i]:
+            apart = (box.x1 <= other.x0 + 1, other.x1 <= box.x0 + 1,
+                     box.y1 <= other.y0 + 1, other.y1 <= box.y0 + 1)  # fmt: skip
+            assert any(apart), (box, other)
+
+
+def test_a_figure_shows_itself_and_pyplot_does_not_keep_it():
     import matplotlib.pyplot as plt
 
-    bm.plot_compare(small())
+    assert bm.plot_compare(small())._repr_png_().startswith(b"\x89PNG")
     assert plt.get_fignums() == []
