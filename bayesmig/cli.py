@@ -43,7 +43,7 @@ def main() -> None:
     """Run the command line; an error that bayesmig names ends in one line, not a traceback."""
     try:
         app()
-    except (DataError, PriorError, StudyError) as error:
+    except (DataError, PriorError, StudyError, OSError) as error:
         print(f"bayesmig: {error}", file=sys.stderr)
         sys.exit(1)
 
@@ -67,7 +67,11 @@ def audit(
 
     table = load_study(study).audit()
     shown = table if everything else table[~table.holds]
-    _print_table(shown if everything else shown.drop(columns="holds"), f"Audit of {study}")
+    for check, rows in shown.groupby("check", sort=False):
+        print(f"\n{check}")
+        for row in rows.itertuples():
+            print(f"  {row.where}\n    {'' if not row.holds else '(holds) '}{row.detail}")
+    print()
     print(f"{(~table.holds).sum()} of {len(table)} checks do not hold.")
 
 
@@ -101,6 +105,10 @@ def fit(
     seed: Annotated[int, typer.Option(help="the same seed gives the same draws")] = 1,
 ) -> None:
     """Fit a study and save the draws."""
+    options = _pairs(option)
+    for name in ("draws", "tune", "chains", "seed"):
+        if name in options:
+            raise StudyError(f"{name} is no option of the graph: --{name} {options[name]}")
     fitted = _fit(
         study,
         _data(study, data, example),
@@ -109,7 +117,7 @@ def fit(
         tune=tune,
         chains=chains,
         seed=seed,
-        **_pairs(option),
+        **options,
     )
     from bayesmig.fitting import save_fit
 
@@ -220,7 +228,7 @@ def demo(
     )
     data = loaded.example()
     kind = "SYNTHETIC" if data.attrs["synthetic"] else "as printed"
-    console.print(f"\n2. The fit: {data.attrs['title']} ({kind}).")
+    console.print(f"\n2. The fit: {data.attrs['title']} ({kind}).", markup=False)
     fitted = _fit(loaded.name, data, None)
 
     from bayesmig.comparison import compare as compare_fit
@@ -253,7 +261,8 @@ def _fit(study: str, data: xr.Dataset, priors: Any, **settings: Any) -> xr.DataT
         fitted = fit_study(study, data, priors, **settings)
     for warning in caught:
         if issubclass(warning.category, ConvergenceWarning):
-            console.print(f"[bold red]not to be trusted as it is:[/] {warning.message}")
+            console.print("not to be trusted as it is:", style="bold red", end=" ")
+            console.print(str(warning.message), markup=False, highlight=False)
         else:
             warnings.warn_explicit(
                 warning.message, warning.category, warning.filename, warning.lineno
@@ -340,20 +349,17 @@ def _with_interval(value: float, low: float, high: float) -> str:
     return f"{value:4.1f} ({low:4.1f}, {high:4.1f})"
 
 
-def _print_table(table: pd.DataFrame, title: str) -> None:
-    _print_rows(table.astype(str).to_dict("records"), title)
-
-
 def _print_rows(rows: list[dict[Any, str]], title: str) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
     if not rows:
         return
-    grid = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+    grid = Table(title=Text(title), box=SIMPLE_HEAD, title_justify="left")
     for name in rows[0]:
         left = name in ("", "check", "where", "where, for one", "detail")
         grid.add_column(str(name), justify="left" if left else "right", no_wrap=name != "detail")
     for row in rows:
-        grid.add_row(*row.values())
+        grid.add_row(*map(Text, row.values()))  # not markup
     _console().print(grid, highlight=False)

@@ -59,6 +59,8 @@ def compare(
     names = list(dict.fromkeys(rows.quantity))
     if quantity is not None:
         wanted = [quantity] if isinstance(quantity, str) else list(quantity)
+        if not wanted:
+            raise StudyError(f"no quantity asked for; valid: {', '.join(names)}")
         for name in wanted:
             if name not in names:
                 raise StudyError(unknown("quantity", name, names))

@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -317,7 +318,10 @@ def _sample(
 ) -> xr.DataTree:
     settings = {**ready.study.sampling, **sampling}
     usual = settings.pop("draws", 1000)
-    draws, tune = draws or usual, 1000 if tune is None else tune
+    draws, tune = usual if draws is None else draws, 1000 if tune is None else tune
+    for name, value, least in (("draws", draws, 1), ("tune", tune, 1), ("chains", chains, 1)):
+        if not isinstance(value, Integral) or value < least:
+            raise StudyError(f"{name} must be a whole number from {least} on, got {value!r}")
     started = time.perf_counter()
     density = ready.graph.bind(ready.model, seed)
     bound = time.perf_counter()

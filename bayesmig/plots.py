@@ -51,16 +51,20 @@ def plot_compare(
     """
     names = quantities(fitted)[:1] if quantity is None else quantity
     names = [names] if isinstance(names, str) else list(names)
-    tables = [compare(fitted, ci_prob, name) for name in names]
-    rows = max(map(len, tables))
-    longest = max(len(label) for table in tables for label in table.coordinates)
+    whole = compare(fitted, ci_prob, names)
+    tables = [whole[whole.quantity == name] for name in names]
+    labels = list(dict.fromkeys(label for table in tables for label in table.coordinates))
     figure = _shown_figure()(
-        figsize=(1.0 + 0.075 * longest + 4.6 * len(names), HEAD + ROW_HEIGHT * rows),
+        figsize=(
+            2.0 + 0.08 * max(map(len, labels)) + 4.6 * len(names),
+            HEAD + ROW_HEIGHT * len(labels),
+        ),
         layout="constrained",
     )
     axes = figure.subplots(1, len(names), squeeze=False, sharey=True)[0]
+    rows = np.arange(len(labels))[::-1]
     for axis, name, table in zip(axes, names, tables, strict=True):
-        y = np.arange(len(table))[::-1]
+        y = rows[[labels.index(label) for label in table.coordinates]]
         prob, own = table.ci_prob.iloc[0], table.published_prob.iloc[0]
         axis.hlines(y + 0.14, table.low, table.high, color=POSTERIOR, lw=2.4)
         axis.plot(
@@ -73,15 +77,21 @@ def plot_compare(
             label=f"printed estimate, {own:.0%} interval",
         )  # fmt: skip
         axis.axvline(0, color="0.6", lw=0.8, zorder=0)
-        for position in y[::2]:
+        for position in rows[::2]:
             axis.axhspan(position - 0.5, position + 0.5, color="0.95", zorder=-1)
-        axis.set_yticks(y, table.coordinates)
-        axis.set_ylim(-0.7, len(table) - 0.3)
+        axis.set_yticks(rows, [_plain(label) for label in labels])
+        axis.set_ylim(-0.7, len(labels) - 0.3)
         axis.set_xlabel(f"{name.replace('_', ' ')} ({fitted.attrs['unit']})")
         axis.spines[["top", "right", "left"]].set_visible(False)
         axis.tick_params(axis="y", length=0)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower right", ncols=2, frameon=False)
+    handles, words = axes[0].get_legend_handles_labels()
+    figure.legend(handles, words, loc="outside lower right", ncols=2, frameon=False)
     made = "SYNTHETIC DATA: " if fitted.attrs["synthetic"] else ""
-    figure.suptitle(f"{made}{fitted.attrs['data_title']}", x=0.01, ha="left", fontsize=11)
+    title = _plain(f"{made}{fitted.attrs['data_title']}")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure
+
+
+def _plain(words: str) -> str:
+    """Text that Matplotlib must not read as mathematics."""
+    return words.replace("$", r"\$")

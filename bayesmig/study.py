@@ -115,7 +115,12 @@ class Study:
 
     def example(self, **which: Any) -> xr.Dataset:
         """Return data that ship with the study; ``attrs["synthetic"]`` says what they are."""
-        return self._part("data").example(**which)
+        load = self._part("data").example
+        valid = inspect.signature(load).parameters
+        for name in which:
+            if name not in valid:
+                raise StudyError(_priors.unknown("argument of example", name, valid))
+        return load(**which)
 
     def read(self, path: str | Path, **how: Any) -> xr.Dataset:
         """Read a user's file; raise `DataError` naming file, row and column."""
