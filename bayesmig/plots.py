@@ -79,7 +79,7 @@ def plot_compare(
         axis.axvline(0, color="0.6", lw=0.8, zorder=0)
         for position in rows[::2]:
             axis.axhspan(position - 0.5, position + 0.5, color="0.95", zorder=-1)
-        axis.set_yticks(rows, [_plain(label) for label in labels])
+        axis.set_yticks(rows, labels, parse_math=False)  # a $ in a label is a $
         axis.set_ylim(-0.7, len(labels) - 0.3)
         axis.set_xlabel(f"{name.replace('_', ' ')} ({fitted.attrs['unit']})")
         axis.spines[["top", "right", "left"]].set_visible(False)
@@ -87,11 +87,6 @@ def plot_compare(
     handles, words = axes[0].get_legend_handles_labels()
     figure.legend(handles, words, loc="outside lower right", ncols=2, frameon=False)
     made = "SYNTHETIC DATA: " if fitted.attrs["synthetic"] else ""
-    title = _plain(f"{made}{fitted.attrs['data_title']}")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    title = f"{made}{fitted.attrs['data_title']}"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, parse_math=False)
     return figure
-
-
-def _plain(words: str) -> str:
-    """Text that Matplotlib must not read as mathematics."""
-    return words.replace("$", r"\$")
