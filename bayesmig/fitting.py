@@ -31,6 +31,7 @@ GROUPS = ("log_likelihood", "log_prior", "prior", "posterior_predictive")
 LIBRARIES = ("pymc", "pytensor", "nutpie", "numba", "numpy", "arviz", "xarray", "bayesmig")
 STATS = ("diverging", "energy", "n_steps", "depth", "step_size", "mean_tree_accept", "logp")
 RHAT, ESS, BFMI = 1.01, 400, 0.3
+FEWEST = 4  # draws that a diagnostic needs
 
 
 @dataclass(frozen=True, eq=False)
@@ -325,9 +326,12 @@ def _sample(
     started = time.perf_counter()
     density = ready.graph.bind(ready.model, seed)
     bound = time.perf_counter()
-    raw = density.sample(
-        seed=seed, progress=progress, draws=draws, tune=tune, chains=chains, **settings
-    )
+    try:
+        raw = density.sample(
+            seed=seed, progress=progress, draws=draws, tune=tune, chains=chains, **settings
+        )
+    except AttributeError as error:  # what nutpie says of a setting that it does not have
+        raise StudyError(f"sampling: {error}") from None
     sampled = time.perf_counter()
     raw, interrupted = _finished(raw, draws, chains)
     posterior, stats = _posterior(ready.model, density, raw)
@@ -391,11 +395,12 @@ def diagnose(fitted: xr.DataTree) -> dict[str, Any]:
                 beyond += int(np.nansum(flat > sign * threshold))
                 if np.nanmax(flat) > worst:
                     worst, where = float(np.nanmax(flat)), _name_of(array, int(np.nanargmax(flat)))
-        found[name] = {"worst": sign * worst, "variable": where, "beyond": beyond}
+        if np.isfinite(worst):
+            found[name] = {"worst": sign * worst, "variable": where, "beyond": beyond}
     energy = _array(fitted, "sample_stats", "energy")
-    found["bfmi"] = float(
-        np.min(np.mean(np.diff(energy, axis=1) ** 2, axis=1) / np.var(energy, axis=1))
-    )
+    if energy.shape[1] >= FEWEST:
+        ratio = np.mean(np.diff(energy, axis=1) ** 2, axis=1) / np.var(energy, axis=1)
+        found["bfmi"] = float(np.min(ratio))
     return found
 
 
@@ -417,8 +422,10 @@ def problems(fitted: xr.DataTree) -> list[str]:
                 f"{label} {threshold} in {measure['beyond']} quantities, worst "
                 f"{measure['variable']} ({measure['worst']:.4g})"
             )
-    if found["bfmi"] < BFMI:
+    if found.get("bfmi", 1.0) < BFMI:
         words.append(f"energy fraction (E-BFMI) {found['bfmi']:.2f} below {BFMI}")
+    if fitted["posterior"].sizes["draw"] < FEWEST:
+        words.append(f"fewer than {FEWEST} draws: no diagnostic can be computed")
     if fitted["posterior"].sizes["chain"] < 2:
         words.append("one chain: R-hat cannot be computed")
     return words
@@ -559,7 +566,7 @@ def _attributes(
         "data_title": str(ready.data.attrs.get("title", "")),
         "synthetic": int(ready.data.attrs.get("synthetic", 0)),
         "fingerprint": fingerprint(ready.data),
-        "options": json.dumps(ready.options),
+        "options": json.dumps(ready.options, default=np.generic.item),
         "prior_set": ready.priors.name,
         "priors": str(ready.priors),
         "priors_toml": toml,
@@ -574,8 +581,8 @@ def _attributes(
 
 
 def fingerprint(data: xr.Dataset) -> str:
-    """SHA-256 of a data set's values, labels and dims."""
-    digest = hashlib.sha256()
+    """SHA-256 of a data set's values, labels, dims and attributes."""
+    digest = hashlib.sha256(str(sorted(data.attrs.items())).encode())
     for name in sorted(map(str, data.variables)):
         variable = data[name]
         digest.update(f"{name}{variable.dims}{variable.dtype.kind}{variable.shape}".encode())

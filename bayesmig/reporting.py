@@ -45,7 +45,7 @@ def report(fitted: xr.DataTree, folder: str | Path) -> Path:
         attrs=fitted.attrs,
         left_out=fitted["data"].attrs.get("left_out", ""),
         problems=problems(fitted),
-        clean=_clean(diagnostics),
+        clean="" if problems(fitted) else _clean(diagnostics),
         plot=_png(fitted),
         comparison={
             name: table[table.quantity == name].to_dict("records") for name in quantities(fitted)

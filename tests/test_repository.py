@@ -1,5 +1,6 @@
 """The repository describes itself correctly, and packs what it needs."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -93,7 +94,11 @@ def test_an_old_python_gets_one_clear_line(tmp_path):
     old.write_text("#!/bin/sh\nexit 1\n")  # what python3.11 answers to the version check
     old.chmod(0o755)
     done = subprocess.run(
-        ["make", "demo", f"PYTHON={old}"], cwd=tmp_path, capture_output=True, text=True
+        ["make", "--no-print-directory", "demo", f"PYTHON={old}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")},
     )
     assert done.returncode != 0
     said = [line for line in done.stdout.splitlines() if line]
