@@ -277,14 +277,13 @@ def _status(progress: bool, words: str) -> Any:
 def _refit_one(
     start: Compiled, priors: Any, data: xr.Dataset | None, settings: dict[str, Any]
 ) -> xr.DataTree:
-    options = {n: settings.pop(n) for n in list(settings) if n in start.options}
-    options = {**start.options, **options}
+    asked = {n: settings.pop(n) for n in list(settings) if n in start.options}
     known = ("draws", "tune", "chains", "seed", "progress", "groups", "sampling")
     for name in settings:
         if name not in known:
             raise StudyError(unknown("setting", name, [*known, *start.options]))
     priors = start.priors if priors is None else start.study.priors(priors)
-    options |= priors.options
+    options = {**start.options, **priors.options, **asked}
     data = start.data if data is None else data
     ready = compile(start.study, data, priors, **options)
     if not start.graph.matches(ready.model):
