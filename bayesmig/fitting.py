@@ -581,7 +581,8 @@ def _attributes(
 
 def fingerprint(data: xr.Dataset) -> str:
     """SHA-256 of a data set's values, labels, dims and attributes."""
-    digest = hashlib.sha256(str(sorted(data.attrs.items())).encode())
+    attributes = sorted(f"{name}={value}" for name, value in data.attrs.items())
+    digest = hashlib.sha256("; ".join(attributes).encode())
     for name in sorted(map(str, data.variables)):
         variable = data[name]
         digest.update(f"{name}{variable.dims}{variable.dtype.kind}{variable.shape}".encode())
