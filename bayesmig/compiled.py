@@ -331,7 +331,7 @@ def _copy_function() -> Any:
     pointer, word = _pointer(), types.uintp
 
     @cfunc(types.int64(types.uint64, types.uint64, word, word, word))
-    def copy(dim, expanded, x, out, user):  # type: ignore[no-untyped-def]
+    def copy(dim, expanded, x, out, user):
         source = carray(pointer(x), (int(dim),), np.float64)
         target = carray(pointer(out), (int(dim),), np.float64)
         for i in range(int(dim)):
@@ -356,9 +356,7 @@ def _nutpie_model(density: NativeDensity) -> Any:
         shapes: Mapping[str, Any] = {"unconstrained": (size,)}
         coords: Mapping[str, Any] = {dim: range(size)}
 
-        def _make_sampler(  # type: ignore[no-untyped-def]
-            self, settings, init_mean, cores, progress_type, callback, rate, store
-        ):
+        def _make_sampler(self, settings, init_mean, cores, progress_type, callback, rate, store):
             keep = (density, function, copy, table)  # nothing of these may be freed meanwhile
             variables = _lib.PyVariable.new_variables(
                 ["unconstrained"], ["float64"], [(size,)], {dim: size}, {"unconstrained": (dim,)}
