@@ -292,7 +292,7 @@ USED = IMPORTED + (
 )
 
 
-def seconds(command, tries=3, enough=2.0):
+def seconds(command, tries=8, enough=2.0):
     """The best of some tries, for the machine may be busy; and the last standard output."""
     best = float("inf")
     for _ in range(tries):
