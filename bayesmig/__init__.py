@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "ConvergenceWarning": "errors",
     "DataError": "errors",
+    "DataWarning": "errors",
     "PriorError": "errors",
     "RecompiledWarning": "errors",
     "StudyError": "errors",

@@ -13,6 +13,10 @@ class StudyError(ValueError):
     """A study, option or quantity that does not exist: lists those that do."""
 
 
+class DataWarning(UserWarning):
+    """Part of the data is not used: says how much, which, and why."""
+
+
 class ConvergenceWarning(UserWarning):
     """The draws are not to be trusted as they are: names the variables and the figures."""
 

@@ -115,8 +115,30 @@ def log_prior(model: pm.Model, point: Mapping[str, Any]) -> dict[str, np.ndarray
 def predictive(model: pm.Model, point: Mapping[str, Any], seed: int) -> dict[str, np.ndarray]:
     """Draw the observed variables given values of the parameters, one draw of each per point."""
     given = _Given(model, point)
-    values = given.evaluate(given.put_into(model.observed_RVs), seed=seed)
+    values = given.evaluate(_with_known_sizes(given.put_into(model.observed_RVs)), seed=seed)
     return dict(zip([rv.name for rv in model.observed_RVs], values, strict=True))
+
+
+def _with_known_sizes(outputs: list[Any]) -> list[Any]:
+    """Make the sizes of random variables constants, which vectorising can extend.
+
+    (A size of one dim comes as a MakeVector, which vectorising mistakes for a new size.)
+    """
+    import pytensor.tensor as pt
+    from pytensor.graph.replace import graph_replace
+    from pytensor.graph.traversal import ancestors
+    from pytensor.tensor.random.op import RandomVariable
+    from pytensor.tensor.type_other import NoneTypeT
+
+    sizes = {
+        v.owner.op.size_param(v.owner)
+        for v in ancestors(outputs)
+        if v.owner is not None and isinstance(v.owner.op, RandomVariable)
+    }
+    known: dict[Any, Any] = {
+        s: pt.constant(s.eval()) for s in sizes if not isinstance(s.type, NoneTypeT)
+    }
+    return graph_replace(outputs, known) if known else outputs
 
 
 def prior_draws(model: pm.Model, draws: int, seed: int) -> dict[str, np.ndarray]:
@@ -231,7 +253,8 @@ def _free(model: pm.Model) -> list[str]:
 def _mode() -> Any:
     from pytensor.compile.mode import Mode
 
-    return Mode(linker="py", optimizer="fast_compile")
+    # no rewriting: it took longer than evaluating, and brings in parts that need a C compiler
+    return Mode(linker="py", optimizer="None")
 
 
 def _evaluate(

@@ -196,7 +196,7 @@ class PriorSet:
             The parameter.
         *dims : str
             Its dims in the graph.
-        support : {"real", "positive", "unit"}
+        support : {"real", "positive", "unit", "simplex"}
             Where it lives; a wider prior is refused.
         """
         import pymc as pm
@@ -427,6 +427,10 @@ def _spread(name: str, key: str, number: Any, labels: list[list[Any]]) -> np.nda
 
 def _check_support(name: str, spec: Any, variable: Any, support: str) -> None:
     """Refuse a prior that puts mass where the parameter cannot be."""
+    if support == "simplex":
+        if _transform_name(variable) != "simplex":
+            raise PriorError(f"prior of {name!r}: {spec}: shares add up to 1; take a Dirichlet")
+        return
     low, high = _bounds(variable)
     least, most = SUPPORTS[support]
     if low < least or high > most:
@@ -434,6 +438,14 @@ def _check_support(name: str, spec: Any, variable: Any, support: str) -> None:
             f"prior of {name!r}: {spec} lives on ({low:g}, {high:g}), "
             f"but the parameter lives on ({least:g}, {most:g})"
         )
+
+
+def _transform_name(variable: Any) -> str | None:
+    from pymc.distributions.transforms import _default_transform
+
+    if variable.owner is None or not hasattr(variable.owner.op, "ndim_supp"):
+        return None
+    return getattr(_default_transform(variable.owner.op, variable), "name", None)
 
 
 def _bounds(variable: Any) -> tuple[float, float]:

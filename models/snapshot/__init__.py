@@ -1,0 +1,14 @@
+"""Snapshot models of undocumented immigration (Rodilitz & Kaplan, Mexican Migration Project)."""
+
+from bayesmig.study import Study
+
+study = Study(
+    name="snapshot",
+    title="Undocumented migration from Mexico seen through snapshot samples, 1980-2016",
+    citation=(
+        "Rodilitz, S. and Kaplan, E. H.  Snapshot models of undocumented immigration.  "
+        "Yale School of Management, February 2020."
+    ),
+    package=__name__,
+    unit="shares, years, trips; crossings and people in millions",
+)

@@ -1,0 +1,101 @@
+"""From the graph's variables to the numbers and curves that the paper prints (Section 12)."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+
+def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
+    """Return the paper's headline numbers and its curves, for each draw.
+
+    Parameters
+    ----------
+    draws : Dataset
+        ``solitary_share``, ``retirement_prob``, ``total_crossings`` (millions), dims (...);
+        ``solitary_departures``, ``circular_departures``, ``mean_trips``,
+        ``trips_at_home`` (..., year); ``solitary_sojourn``, ``circular_sojourn``
+        (..., sojourn_class).
+    data : Dataset
+        The respondents; its attributes name the window.
+
+    Returns
+    -------
+    Dataset
+        Scalars (...): ``solitary_share`` (phi), ``mean_trips_2016`` (m_C(tau)),
+        ``circular_share_of_crossings`` (eq. 43), ``retirement_prob`` (q), ``retired_share``
+        (Q(tau) / (1 - phi)), ``circular_sojourn_within_2_years``,
+        ``mean_solitary_sojourn``, ``mean_circular_sojourn`` (years), ``total_crossings``
+        (T, eq. 44) and ``population_2016`` (millions); the year is the window's last.
+        Curves (..., year): ``population``, ``solitary_crossings``,
+        ``circular_crossings`` (millions, eqs. 45, 46), ``trips_at_home`` (eq. 38);
+        (..., stay): ``emigration_hazard``, the chance to leave the United States in that
+        year of a randomly chosen trip's stay.
+    """
+    last = data.attrs["last_year"]
+    phi = draws["solitary_share"]
+    trips = draws["mean_trips"].isel(year=-1, drop=True)  # m_C(tau)
+    circular = (1 - phi) * trips
+    crossings = phi + circular  # per migrant
+    scale = draws["total_crossings"] / crossings  # millions of migrants
+    solitary_pmf = by_length(draws["solitary_sojourn"], draws.sizes["year"])
+    circular_pmf = by_length(draws["circular_sojourn"], draws.sizes["year"])
+    solitary_flow = phi * draws["solitary_departures"]
+    circular_flow = circular * draws["circular_departures"]
+    solitary_abroad = still_away(solitary_flow, solitary_pmf)
+    circular_abroad = still_away(circular_flow, circular_pmf)
+    abroad = circular_abroad.isel(year=-1, drop=True)
+    share = circular / crossings
+    population = scale * (solitary_abroad + circular_abroad)
+    return xr.Dataset(
+        {
+            "solitary_share": phi,
+            f"mean_trips_{last}": trips,
+            "circular_share_of_crossings": share,
+            "retirement_prob": draws["retirement_prob"],
+            "retired_share": draws["retirement_prob"] * (trips - abroad / (1 - phi)),
+            "circular_sojourn_within_2_years": circular_pmf.isel(stay=slice(2)).sum("stay"),
+            "mean_solitary_sojourn": (solitary_pmf * solitary_pmf.stay).sum("stay"),
+            "mean_circular_sojourn": (circular_pmf * circular_pmf.stay).sum("stay"),
+            "total_crossings": draws["total_crossings"],
+            f"population_{last}": population.isel(year=-1, drop=True),
+            "population": population,
+            "solitary_crossings": scale * solitary_flow,
+            "circular_crossings": scale * circular_flow,
+            "trips_at_home": draws["trips_at_home"],
+            "emigration_hazard": hazard((1 - share) * solitary_pmf + share * circular_pmf),
+        },
+        attrs={"unit": "shares, years, trips; crossings and people in millions"},
+    )
+
+
+def by_length(share: xr.DataArray, years: int) -> xr.DataArray:
+    """Probability of each length of stay, (..., stay), from the shares of the classes."""
+    single = share.sizes["sojourn_class"] - 1
+    stay = np.arange(1, years + 1)
+    which = xr.DataArray(np.minimum(stay - 1, single), dims="stay", coords={"stay": stay})
+    width = xr.where(which.stay > single, years - single, 1)
+    return share.isel(sojourn_class=which).drop_vars("sojourn_class", errors="ignore") / width
+
+
+def still_away(flow: xr.DataArray, pmf: xr.DataArray) -> xr.DataArray:
+    """Migrants abroad at the end of each year (eqs. 15, 17), (..., year).
+
+    Parameters
+    ----------
+    flow : DataArray (..., year)
+        Departures.
+    pmf : DataArray (..., stay)
+        Probability of each length of stay, in years.
+    """
+    survival = 1 - pmf.cumsum("stay")
+    years = flow.year.values
+    since = np.subtract.outer(years, years)
+    lag = xr.DataArray(np.maximum(since, 0), dims=("year", "departed"), coords={"year": years})
+    away = survival.isel(stay=lag).drop_vars("stay") * (since >= 0)
+    return (away * flow.rename(year="departed").drop_vars("departed")).sum("departed")
+
+
+def hazard(pmf: xr.DataArray) -> xr.DataArray:
+    """Chance to leave in each year of a stay for those who are still there, (..., stay)."""
+    return pmf / (1 - pmf.cumsum("stay") + pmf)
