@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 import warnings
@@ -133,7 +134,7 @@ def compare(
 ) -> None:
     """Print the posterior beside the printed numbers."""
     from bayesmig.comparison import compare as compare_fit
-    from bayesmig.comparison import quantities
+    from bayesmig.comparison import headline
     from bayesmig.fitting import open_fit
 
     fitted = open_fit(path)
@@ -144,8 +145,7 @@ def compare(
         part.replace(csv)
         print(f"wrote {csv}: {len(table)} rows")
         return
-    for name in quantity or quantities(fitted)[:1]:
-        _print_comparison(compare_fit(fitted, ci_prob, name))
+    _print_comparison(compare_fit(fitted, ci_prob, quantity or headline(fitted)))
 
 
 @app.command()
@@ -232,20 +232,22 @@ def demo(
     fitted = _fit(loaded.name, data, None)
 
     from bayesmig.comparison import compare as compare_fit
-    from bayesmig.comparison import quantities
+    from bayesmig.comparison import headline, quantities
     from bayesmig.fitting import save_fit
     from bayesmig.reporting import report as write_report
 
     console.print("\n3. Posterior and print")
-    _print_comparison(compare_fit(fitted, quantity=quantities(fitted)[0]))
+    shown = headline(fitted)
+    _print_comparison(compare_fit(fitted, quantity=shown))
     page, saved = write_report(fitted, output), save_fit(fitted, output / "fit.nc")
     console.print(
         f"\n4. Report: {page.resolve()} (open it in a browser); draws: {saved}", soft_wrap=True
     )
+    rest = [name for name in quantities(fitted) if name not in shown]
+    more = f"; `bayesmig compare {saved} -q {rest[0]}` compares the rest" if rest else ""
     console.print(
         f"5. Next: notebooks/{loaded.name}.ipynb plugs in another prior; "
-        f"`bayesmig priors {loaded.name}` shows those there are; "
-        f"`bayesmig compare {saved} -q {quantities(fitted)[1]}` compares the rest.",
+        f"`bayesmig priors {loaded.name}` shows those there are{more}.",
         soft_wrap=True,
     )
     console.print(f"({time.perf_counter() - started:.0f} s in all)")
@@ -326,27 +328,39 @@ def _console() -> Console:
     return Console()
 
 
-def _print_comparison(table: pd.DataFrame) -> None:
-    """Print one quantity's comparison."""
-    name = table.quantity.iloc[0].replace("_", " ")
-    made = "SYNTHETIC " if table.attrs["synthetic"] else ""
-    own, prob = table.published_prob.iloc[0], table.ci_prob.iloc[0]
-    shown = [
-        {
-            "": row.coordinates,
-            f"printed ({own:.0%})": _with_interval(
-                row.published, row.published_low, row.published_high
-            ),
-            f"posterior ({prob:.0%})": _with_interval(row["mean"], row.low, row.high),
-            "wider by": "" if row.width_ratio != row.width_ratio else f"{row.width_ratio:.1f}",
-        }
-        for _, row in table.iterrows()
-    ]
-    _print_rows(shown, f"{made}{table.attrs['data_title']}: {name}, {table.attrs['unit']}")
+def _print_comparison(comparison: pd.DataFrame) -> None:
+    """Print a comparison, a table for each quantity or one for all that have no coordinates."""
+    from bayesmig.comparison import data_title, tables
+
+    for name, table in tables(comparison).items():
+        printed = _percent(table.published_prob)
+        shown = [
+            {
+                "": row.label,
+                f"printed{printed}": _with_interval(
+                    row.published, row.published_low, row.published_high, row.decimals
+                ),
+                f"posterior{_percent(table.ci_prob)}": _with_interval(
+                    row["mean"], row.low, row.high, row.decimals
+                ),
+                "wider by": "" if math.isnan(row.width_ratio) else f"{row.width_ratio:.1f}",
+                "contraction": "" if math.isnan(row.contraction) else f"{row.contraction:.2f}",
+            }
+            for _, row in table.iterrows()
+        ]
+        title = f"{data_title(comparison.attrs)}: {name}, {comparison.attrs['unit']}"
+        _print_rows(shown, title)
 
 
-def _with_interval(value: float, low: float, high: float) -> str:
-    return f"{value:4.1f} ({low:4.1f}, {high:4.1f})"
+def _percent(probability: pd.Series) -> str:
+    """Say the probability of a table's intervals, if they have one in common."""
+    known = probability.dropna().unique()
+    return f" ({known[0]:.0%})" if len(known) == 1 else ""
+
+
+def _with_interval(value: float, low: float, high: float, digits: int) -> str:
+    interval = "" if math.isnan(low) else f" ({low:4.{digits}f}, {high:4.{digits}f})"
+    return f"{value:4.{digits}f}{interval}"
 
 
 def _print_rows(rows: list[dict[Any, str]], title: str) -> None:

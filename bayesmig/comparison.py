@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import xarray as xr
 from bayesmig.errors import StudyError
 from bayesmig.priors import unknown
 
+USUAL = 0.95  # probability of the posterior's interval where print has none
 MEASURES = ("quantity", "estimate", "se", "ci_low", "ci_high", "ci_prob", "source", "note")
 
 
@@ -23,6 +25,40 @@ def published_rows(fitted: xr.DataTree) -> pd.DataFrame:
 def quantities(fitted: xr.DataTree) -> list[str]:
     """Names of the quantities of a fit that have a printed number, the headline first."""
     return list(dict.fromkeys(published_rows(fitted).quantity))
+
+
+def headline(fitted: xr.DataTree) -> list[str]:
+    """Names of the quantities to show first: those without coordinates, or the first one."""
+    rows = published_rows(fitted)
+    dims = [column for column in rows if column not in MEASURES]
+    scalar = rows.loc[(rows[dims] == "").all(axis=1), "quantity"]
+    return list(dict.fromkeys(scalar)) or quantities(fitted)[:1]
+
+
+def tables(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Cut a comparison into tables to show: numbers without coordinates together, then by quantity.
+
+    Each has columns ``label``, the coordinates or, where there are none, the quantity; and
+    ``decimals``, the digits after the point with which the quantity is printed.
+    """
+    scalar = table.coordinates == ""
+    words = table.quantity.str.replace("_", " ")
+    digits = table.published.map(_decimals).groupby(table.quantity).transform("max")
+    table = table.assign(label=table.coordinates.where(~scalar, words), decimals=digits)
+    named = dict.fromkeys(table.quantity[~scalar])
+    parts = {"headline numbers": table[scalar]} if scalar.any() else {}
+    return parts | {n.replace("_", " "): table[~scalar & (table.quantity == n)] for n in named}
+
+
+def data_title(attrs: Mapping[str, Any]) -> str:
+    """Title of the data of a fit or a comparison, which says so if they are synthetic."""
+    title = str(attrs["data_title"])
+    plain = attrs["synthetic"] and not title.startswith("SYNTHETIC")
+    return f"SYNTHETIC DATA: {title}" if plain else title
+
+
+def _decimals(estimate: float) -> int:
+    return len(f"{estimate:.10f}".rstrip("0").partition(".")[2])
 
 
 def compare(
@@ -47,8 +83,10 @@ def compare(
         mean, sd, low, high, ci_prob (equal-tailed interval), difference_se (posterior
         mean less published, in published standard errors), overlap (of the two
         intervals: intersection over union), width_ratio (posterior interval over the
-        published one at its probability), ess (the lower of bulk and tail), r_hat,
-        source, note.  Values in the study's unit; ``attrs`` name study, unit and data.
+        published one at its probability), contraction (the share of the prior's variance
+        that the data have taken away), ess (the lower of bulk and tail), r_hat, source,
+        note.  NaN where print has no interval.  Values in the study's unit; ``attrs`` name
+        study, unit and data.
 
     Raises
     ------
@@ -69,9 +107,13 @@ def compare(
         raise StudyError(f"ci_prob must be between 0 and 1, got {ci_prob!r}")
     estimands = fitted["estimands"].to_dataset()
     ess, rhat = _diagnostics(estimands[names])
+    prior_sd = fitted["prior_sd"].to_dataset() if "prior_sd" in fitted else ess * np.nan
     dims = [column for column in rows if column not in MEASURES]
     table = pd.DataFrame(
-        [_compare_row(row, dims, estimands, ess, rhat, ci_prob) for row in rows.to_dict("records")]
+        [
+            _compare_row(row, dims, estimands, prior_sd, ess, rhat, ci_prob)
+            for row in rows.to_dict("records")
+        ]
     )
     table.attrs = {
         name: fitted.attrs[name] for name in ("study", "unit", "data_title", "synthetic")
@@ -83,32 +125,35 @@ def _compare_row(
     row: dict[str, Any],
     dims: list[str],
     estimands: xr.Dataset,
+    prior_sd: xr.Dataset,
     ess: xr.Dataset,
     rhat: xr.Dataset,
     ci_prob: float | None,
 ) -> dict[str, Any]:
-    name, at = row["quantity"], {dim: row[dim] for dim in dims}
+    name, at = row["quantity"], {dim: row[dim] for dim in dims if row[dim] != ""}
     draws = estimands[name].sel(at).values.ravel()
-    own = float(row["ci_prob"])
+    own = float(row["ci_prob"]) if row["ci_prob"] > 0 else USUAL
     prob = own if ci_prob is None else ci_prob
     low, high = interval(draws, prob)
     own_low, own_high = interval(draws, own)
     mean, width = float(draws.mean()), row["ci_high"] - row["ci_low"]
+    sd = float(draws.std(ddof=1))
     return {
         "quantity": name,
         "coordinates": ", ".join(map(str, at.values())),
         "published": row["estimate"],
         "published_low": row["ci_low"],
         "published_high": row["ci_high"],
-        "published_prob": own,
+        "published_prob": float(row["ci_prob"]),
         "mean": mean,
-        "sd": float(draws.std(ddof=1)),
+        "sd": sd,
         "low": low,
         "high": high,
         "ci_prob": prob,
         "difference_se": (mean - row["estimate"]) / row["se"] if row["se"] > 0 else np.nan,
         "overlap": _overlap((own_low, own_high), (row["ci_low"], row["ci_high"])),
         "width_ratio": (own_high - own_low) / width if width > 0 else np.nan,
+        "contraction": _contraction(sd, float(prior_sd[name].sel(at))),
         "ess": float(ess[name].sel(at)),
         "r_hat": float(rhat[name].sel(at)),
         "source": row["source"],
@@ -124,10 +169,16 @@ def interval(draws: np.ndarray, prob: float) -> tuple[float, float]:
 
 def _overlap(one: tuple[float, float], other: tuple[float, float]) -> float:
     """Intersection over union; a printed interval of no width is inside (1) or not (0)."""
+    if np.isnan(other[0]):
+        return np.nan
     if other[0] == other[1]:
         return float(one[0] <= other[0] <= one[1])
     common = min(one[1], other[1]) - max(one[0], other[0])
     return max(common, 0.0) / (max(one[1], other[1]) - min(one[0], other[0]))
+
+
+def _contraction(sd: float, prior_sd: float) -> float:
+    return 1 - (sd / prior_sd) ** 2 if prior_sd > 0 else np.nan
 
 
 def _diagnostics(estimands: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:

@@ -31,6 +31,7 @@ GROUPS = ("log_likelihood", "log_prior", "prior", "posterior_predictive")
 LIBRARIES = ("pymc", "pytensor", "nutpie", "numba", "numpy", "arviz", "xarray", "bayesmig")
 STATS = ("diverging", "energy", "n_steps", "depth", "step_size", "mean_tree_accept", "logp")
 RHAT, ESS, BFMI = 1.01, 400, 0.3
+PRIOR_DRAWS = 500  # for the spread of the estimands under the prior
 FEWEST = 4  # draws that a diagnostic needs
 
 
@@ -126,8 +127,9 @@ def fit(
     -------
     DataTree
         Groups ``posterior``, ``estimands`` (what the paper prints, in its unit),
-        ``published`` (the numbers it prints), ``sample_stats``, ``observed_data``,
-        ``constant_data``, ``data``; attributes that say all that was done.
+        ``prior_sd`` (standard deviations of the estimands under the prior), ``published``
+        (the numbers it prints), ``sample_stats``, ``observed_data``, ``constant_data``,
+        ``data``; attributes that say all that was done.
 
     Warns
     -----
@@ -339,6 +341,7 @@ def _sample(
         {
             "posterior": posterior,
             "estimands": estimands,
+            "prior_sd": _prior_sd(ready, seed),
             "published": _table_to_dataset(ready.study._part("data").comparable(ready.data)),
             "sample_stats": stats,
             "observed_data": _data_group(ready.model, observed=True),
@@ -386,7 +389,9 @@ def diagnose(fitted: xr.DataTree) -> dict[str, Any]:
         del measures["rhat"]
     for name, (measure, threshold, sign) in measures.items():
         worst, where, beyond = -np.inf, "", 0
-        for values in map(measure, sets):
+        with np.errstate(invalid="ignore"):  # a constant has no variance to divide by
+            measured = [measure(values) for values in sets]
+        for values in measured:
             for array in values.data_vars.values():
                 flat = sign * array.values.ravel().astype(float)
                 if flat.size == 0 or np.all(np.isnan(flat)):  # a constant has neither
@@ -599,6 +604,15 @@ def _version(library: str) -> str:
         return version(library)
     except PackageNotFoundError:
         return "not installed"
+
+
+def _prior_sd(ready: Compiled, seed: int) -> xr.Dataset:
+    """Return the standard deviation of each estimand under the prior."""
+    values = {n: v[None] for n, v in graph.prior_draws(ready.model, PRIOR_DRAWS, seed).items()}
+    observed = {rv.name for rv in ready.model.observed_RVs}
+    draws = {name: value for name, value in values.items() if name not in observed}
+    prior = graph.dataset(ready.model, draws, ("chain", "draw"))
+    return ready.study.estimands(prior, ready.data).std(("chain", "draw"), ddof=1)
 
 
 def _table_to_dataset(table: Any) -> xr.Dataset:

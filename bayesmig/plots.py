@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from bayesmig.comparison import compare, quantities
+from bayesmig.comparison import compare, data_title, headline
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 POSTERIOR, PRINTED = "#1b5e8c", "#c1440e"
@@ -30,6 +31,12 @@ def _shown_figure() -> type[Figure]:
     return ShownFigure
 
 
+def new_figure(fitted: xr.DataTree, panels: int) -> tuple[Figure, np.ndarray]:
+    """Make a figure with panels side by side, and a title that says what the data are."""
+    figure = _shown_figure()(figsize=(1.5 + 5.0 * panels, 3.6), layout="constrained")
+    return _titled(figure, fitted), figure.subplots(1, panels, squeeze=False, sharey=True)[0]
+
+
 def plot_compare(
     fitted: xr.DataTree,
     quantity: str | list[str] | None = None,
@@ -41,7 +48,8 @@ def plot_compare(
     ----------
     fitted : DataTree
     quantity : str or list of str, optional
-        One panel each; the study's headline quantity by default.
+        The study's headline quantities by default.  A panel each with a row for each
+        label, or, of quantities without coordinates, a row each on a scale of its own.
     ci_prob : float, optional
         Probability of the posterior's intervals; the printed ones' own by default.
 
@@ -49,9 +57,11 @@ def plot_compare(
     -------
     matplotlib.figure.Figure
     """
-    names = quantities(fitted)[:1] if quantity is None else quantity
+    names = headline(fitted) if quantity is None else quantity
     names = [names] if isinstance(names, str) else list(names)
     whole = compare(fitted, ci_prob, names)
+    if (whole.coordinates == "").all():
+        return _plot_scalars(fitted, whole)
     tables = [whole[whole.quantity == name] for name in names]
     labels = list(dict.fromkeys(label for table in tables for label in table.coordinates))
     figure = _shown_figure()(
@@ -65,17 +75,7 @@ def plot_compare(
     rows = np.arange(len(labels))[::-1]
     for axis, name, table in zip(axes, names, tables, strict=True):
         y = rows[[labels.index(label) for label in table.coordinates]]
-        prob, own = table.ci_prob.iloc[0], table.published_prob.iloc[0]
-        axis.hlines(y + 0.14, table.low, table.high, color=POSTERIOR, lw=2.4)
-        axis.plot(
-            table["mean"], y + 0.14, "o", color=POSTERIOR, ms=4.5,
-            label=f"posterior mean, {prob:.0%} interval",
-        )  # fmt: skip
-        axis.hlines(y - 0.16, table.published_low, table.published_high, color=PRINTED, lw=1.4)
-        axis.plot(
-            table.published, y - 0.16, "D", color=PRINTED, ms=4, mfc="white",
-            label=f"printed estimate, {own:.0%} interval",
-        )  # fmt: skip
+        _draw_rows(axis, table, y)
         axis.axvline(0, color="0.6", lw=0.8, zorder=0)
         for position in rows[::2]:
             axis.axhspan(position - 0.5, position + 0.5, color="0.95", zorder=-1)
@@ -84,9 +84,47 @@ def plot_compare(
         axis.set_xlabel(f"{name.replace('_', ' ')} ({fitted.attrs['unit']})")
         axis.spines[["top", "right", "left"]].set_visible(False)
         axis.tick_params(axis="y", length=0)
-    handles, words = axes[0].get_legend_handles_labels()
+    return _dressed(figure, axes[0], fitted)
+
+
+def _draw_rows(axis: Any, table: pd.DataFrame, y: np.ndarray) -> None:
+    """Posterior above, print below, at heights ``y``."""
+    prob, own = table.ci_prob.iloc[0], table.published_prob.iloc[0]
+    interval = "" if np.isnan(own) else f", {own:.0%} interval"
+    axis.hlines(y + 0.14, table.low, table.high, color=POSTERIOR, lw=2.4)
+    axis.plot(
+        table["mean"], y + 0.14, "o", color=POSTERIOR, ms=4.5,
+        label=f"posterior mean, {prob:.0%} interval",
+    )  # fmt: skip
+    axis.hlines(y - 0.16, table.published_low, table.published_high, color=PRINTED, lw=1.4)
+    axis.plot(
+        table.published, y - 0.16, "D", color=PRINTED, ms=4, mfc="white",
+        label=f"printed estimate{interval}",
+    )  # fmt: skip
+
+
+def _plot_scalars(fitted: xr.DataTree, table: pd.DataFrame) -> Figure:
+    """One row a quantity, each on its own scale."""
+    figure = _shown_figure()(figsize=(7.5, HEAD + 0.62 * len(table)), layout="constrained")
+    axes = figure.subplots(len(table), 1, squeeze=False)[:, 0]
+    for axis, (_, row) in zip(axes, table.iterrows(), strict=True):
+        _draw_rows(axis, table[table.quantity == row.quantity], np.zeros(1))
+        words = row.quantity.replace("_", " ")
+        axis.set_yticks([0.0], [words], parse_math=False)
+        axis.set_ylim(-0.5, 0.5)
+        axis.spines[["top", "right", "left"]].set_visible(False)
+        axis.tick_params(axis="y", length=0)
+    interval = int(np.argmax(table.published_prob.notna()))
+    return _dressed(figure, axes[interval], fitted)
+
+
+def _dressed(figure: Figure, axis: Any, fitted: xr.DataTree) -> Figure:
+    """Add the legend and the title."""
+    handles, words = axis.get_legend_handles_labels()
     figure.legend(handles, words, loc="outside lower right", ncols=2, frameon=False)
-    made = "SYNTHETIC DATA: " if fitted.attrs["synthetic"] else ""
-    title = f"{made}{fitted.attrs['data_title']}"
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, parse_math=False)
+    return _titled(figure, fitted)
+
+
+def _titled(figure: Figure, fitted: xr.DataTree) -> Figure:
+    figure.suptitle(data_title(fitted.attrs), x=0.01, ha="left", fontsize=11, parse_math=False)
     return figure

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from bayesmig.comparison import compare, quantities
+from bayesmig.comparison import compare, headline, quantities, tables
 from bayesmig.fitting import problems
 from bayesmig.plots import plot_compare
 from bayesmig.study import load_study
@@ -40,6 +40,7 @@ def report(fitted: xr.DataTree, folder: str | Path) -> Path:
     audit = study.audit()
     diagnostics = json.loads(fitted.attrs["diagnostics"])
     table = compare(fitted)
+    environment.filters["number"] = _number
     page = environment.from_string(template).render(
         study=study,
         attrs=fitted.attrs,
@@ -47,9 +48,7 @@ def report(fitted: xr.DataTree, folder: str | Path) -> Path:
         problems=problems(fitted),
         clean="" if problems(fitted) else _clean(diagnostics),
         plot=_png(fitted),
-        comparison={
-            name: table[table.quantity == name].to_dict("records") for name in quantities(fitted)
-        },
+        comparison={name: part.to_dict("records") for name, part in tables(table).items()},
         audit_failed=audit[~audit.holds].to_dict("records"),
         audit_held=audit[audit.holds].to_dict("records"),
         options=json.loads(fitted.attrs["options"]),
@@ -82,7 +81,14 @@ def _clean(diagnostics: dict) -> str:
     )
 
 
+def _number(value: float, digits: int, sign: str = "") -> str:
+    """Print a number, or a dash where there is none."""
+    return "–" if value != value else f"{value:{sign}.{digits}f}"
+
+
 def _png(fitted: xr.DataTree) -> str:
     buffer = io.BytesIO()
-    plot_compare(fitted, quantities(fitted)[:2]).savefig(buffer, format="png", dpi=130)
+    first = headline(fitted)
+    shown = first if len(first) > 1 else quantities(fitted)[:2]
+    plot_compare(fitted, shown).savefig(buffer, format="png", dpi=130)
     return base64.b64encode(buffer.getvalue()).decode("ascii")

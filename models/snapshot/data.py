@@ -16,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesmig.errors import DataError, DataWarning
+from bayesmig.models.snapshot import mig
 from bayesmig.models.snapshot.simulate import Truth, follow
 
 FIRST_YEAR, LAST_YEAR, FIRST_SURVEY = 1980, 2016, 1987  # the paper's window (Sections 2 and 9)
@@ -34,6 +35,11 @@ def example() -> xr.Dataset:
         title="SYNTHETIC snapshot surveys at the paper's estimates",
     )
     return _with_truth(data, read_truth(FOLDER / "truth.csv"))
+
+
+def read(path: str | Path, **how: Any) -> xr.Dataset:
+    """Read the Mexican Migration Project's MIG file; see `mig.read`."""
+    return mig.read(path, **how)
 
 
 def simulate(
@@ -155,6 +161,53 @@ def validate(data: xr.Dataset) -> xr.Dataset:
     if len(np.unique(survey)) < 2:
         raise DataError(f"one survey only ({survey[0]}): the model needs several")
     return data
+
+
+# --- what is printed ---------------------------------------------------------------------
+
+HEADLINE = (  # what Section 12 estimates and the graph does too
+    "solitary_share",
+    "mean_trips_2016",
+    "circular_share_of_crossings",
+    "retirement_prob",
+    "retired_share",
+    "circular_sojourn_within_2_years",
+    "mean_solitary_sojourn",
+    "mean_circular_sojourn",
+    "total_crossings",
+    "population_2016",
+)
+MEASURES = ("estimate", "se", "ci_low", "ci_high", "ci_prob", "source", "note")
+PROB, Z = 0.95, 1.96  # the paper's intervals
+
+
+def published() -> pd.DataFrame:
+    """Return every number that the paper prints as its own.
+
+    Columns: quantity, coordinates (a year, or empty), estimate, se, ci_low, ci_high,
+    ci_prob, source, note.
+    """
+    table = pd.read_csv(FOLDER / "published" / "quantities.csv", dtype={"year": str})
+    table["coordinates"] = table["year"].fillna("")
+    return table[["quantity", "coordinates", *MEASURES]].fillna({"note": ""})
+
+
+def comparable(data: xr.Dataset) -> pd.DataFrame:
+    """Return the paper's headline numbers; standard error and interval where it has one.
+
+    Of standard error and 95 % interval the paper prints one; the other follows from it.
+    """
+    table = published().drop(columns="coordinates")
+    last = int(data.attrs["last_year"])
+    names = [n for n in HEADLINE if not n[-4:].isdigit() or int(n[-4:]) == last]
+    table = table.set_index("quantity").loc[names].reset_index()
+    only_se = table.se.notna() & table.ci_low.isna()
+    table["note"] += np.where(only_se, "interval from the printed standard error", "")
+    table["se"] = table.se.fillna((table.ci_high - table.ci_low) / (2 * Z))
+    table["ci_low"] = table.ci_low.fillna(table.estimate - Z * table.se)
+    table["ci_high"] = table.ci_high.fillna(table.estimate + Z * table.se)
+    table["ci_prob"] = table.ci_prob.where(table.se.isna(), PROB)
+    return table
 
 
 # --- truth ------------------------------------------------------------------------------
