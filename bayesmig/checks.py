@@ -65,6 +65,8 @@ def calibrate(
         ``divergences`` and ``steps`` (simulation).
     """
     study = load_study(study) if isinstance(study, str) else study
+    if simulate is None:  # the graph is refitted to what it draws: it must hold all of it
+        options = {**options, **study.simulating}
     ready = compile(study, data, priors, **options)
     jobs = (
         _prior_jobs(ready, n, seed) if simulate is None else _given_jobs(ready, n, seed, simulate)
@@ -165,7 +167,8 @@ def sensitivity(fitted: xr.DataTree, quantity: str | None = None) -> pd.DataFram
             "log_likelihood": whole["log_likelihood"].to_dataset(),
         }
     )
-    return az.psense_summary(tree, prior_var_names=names, round_to=12)
+    with np.errstate(invalid="ignore"):  # a constant has no density to compare
+        return az.psense_summary(tree, prior_var_names=names, round_to=12)
 
 
 def _prior_jobs(ready: Compiled, n: int, seed: int) -> list[tuple[Any, ...]]:

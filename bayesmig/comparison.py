@@ -50,7 +50,7 @@ def tables(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return parts | {n.replace("_", " "): table[~scalar & (table.quantity == n)] for n in named}
 
 
-def data_title(attrs: Mapping[str, Any]) -> str:
+def data_title(attrs: Mapping[Any, Any]) -> str:
     """Title of the data of a fit or a comparison, which says so if they are synthetic."""
     title = str(attrs["data_title"])
     plain = attrs["synthetic"] and not title.startswith("SYNTHETIC")

@@ -247,7 +247,7 @@ def prior_predictive(
     """
     study = load_study(study) if isinstance(study, str) else study
     chosen, complete = study.resolve(priors, options)
-    model = study.build(data, chosen, **complete)
+    model = study.build(data, chosen, **{**complete, **study.simulating})
     prior, predictive = _prior_groups(model, draws, seed)
     return xr.DataTree.from_dict(
         {
@@ -524,6 +524,10 @@ def _with_groups(
         )
     if "log_prior" in groups:
         fitted["log_prior"] = xr.DataTree(graph.dataset(model, graph.log_prior(model, point), dims))
+    if {"posterior_predictive", "prior"} & set(groups):
+        model = ready.study.build(
+            ready.data, ready.priors, **{**ready.options, **ready.study.simulating}
+        )
     if "posterior_predictive" in groups:
         values = graph.predictive(model, point, seed)
         fitted["posterior_predictive"] = xr.DataTree(graph.dataset(model, values, dims))

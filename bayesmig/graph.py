@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pymc as pm
     import xarray as xr
 
-CHUNK = 20_000_000  # numbers held at once when evaluating over draws
+CHUNK = 2_000_000  # inputs and outputs at once when evaluating over draws; more in between
 
 
 def parameters(model: pm.Model, unconstrained: list[np.ndarray]) -> dict[str, np.ndarray]:
@@ -281,20 +281,24 @@ def _evaluate(
         batched = [v.type.clone(shape=(None,) * (v.type.ndim + 1))() for v in inputs]
         replaced = vectorize_graph(outputs, dict(zip(inputs, batched, strict=True)))
         inputs = batched
-    if seed is not None:
-        rngs = [
-            v
-            for v in graph_inputs(replaced)
-            if isinstance(v, SharedVariable) and isinstance(v.type, RandomType)
-        ]
-        reseed_rngs(rngs, seed)
+    rngs = [
+        v
+        for v in graph_inputs(replaced)
+        if isinstance(v, SharedVariable) and isinstance(v.type, RandomType)
+    ]
     function = pytensor.function(inputs, replaced, mode=_mode(), on_unused_input="ignore")
     if not lead:
+        if seed is not None:
+            reseed_rngs(rngs, seed)
         return [np.asarray(value) for value in function(*flat)]
-    points = flat[0].shape[0]
-    width = max(1, sum(a[0].size for a in flat))
+    first = function(*(a[:1] for a in flat))
+    width = sum(a[0].size for a in flat) + sum(np.size(value) for value in first)
     step = max(1, CHUNK // width)
-    parts = [function(*(a[i : i + step] for a in flat)) for i in range(0, points, step)]
+    parts = []
+    for i in range(0, len(flat[0]), step):
+        if seed is not None:  # else every chunk would see the same random numbers
+            reseed_rngs(rngs, np.random.SeedSequence([seed, i]).generate_state(1))
+        parts.append([_small(value) for value in function(*(a[i : i + step] for a in flat))])
     stacked = [
         np.concatenate(
             [
@@ -305,6 +309,15 @@ def _evaluate(
         for k, variable in enumerate(outputs)
     ]
     return [value.reshape(*shape, *value.shape[1:]) for value in stacked]
+
+
+def _small(value: np.ndarray) -> np.ndarray:
+    """Keep counts in the fewest bytes (two at least, so that differences are safe)."""
+    value = np.asarray(value)
+    if value.dtype.kind != "i" or value.size == 0:
+        return value
+    least = np.promote_types(np.int16, np.min_scalar_type(-1 - np.abs(value).max()))
+    return value.astype(least)
 
 
 def _batched(value: np.ndarray, variable: Any, points: int) -> np.ndarray:

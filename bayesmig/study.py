@@ -39,6 +39,9 @@ class Study:
         Unit of the estimands.
     sampling : mapping
         Settings of NUTS that this study's graph wants by default (``draws`` among them).
+    simulating : mapping
+        Options with which the graph draws data, where those with which it is fitted leave
+        out what was not observed.  They do not change its parameters.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Study:
     package: str
     unit: str
     sampling: Mapping[str, Any] = field(default_factory=dict)
+    simulating: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<study {self.name}: {self.title}>"

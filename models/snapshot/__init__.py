@@ -11,5 +11,6 @@ study = Study(
     ),
     package=__name__,
     unit="shares, years, trips; crossings and people in millions",
-    sampling={"draws": 1500, "target_accept": 0.9, "low_rank_modified_mass_matrix": True},
+    sampling={"draws": 1500, "target_accept": 0.9, "adaptation": "low_rank"},
+    simulating={"cells": "possible"},
 )

@@ -317,6 +317,14 @@ class Cells:
     count: NDArray[np.int64]
     survey_size: NDArray[np.int64]
 
+    def labels(self, first_year: int) -> list[str]:
+        """Say what each cell's respondents answered."""
+        kinds = np.where(self.repeat == 1, "repeat", "single")
+        return [
+            f"{first_year + t}: left {first_year + d}, stayed {j + 1}, {kind} trip"
+            for t, d, j, kind in zip(self.survey, self.departure, self.sojourn, kinds, strict=True)
+        ]
+
 
 def cells(data: xr.Dataset, which: str = "answered") -> Cells:
     """Count respondents by survey, departure, sojourn and whether the trip was a repeat.

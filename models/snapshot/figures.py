@@ -202,6 +202,36 @@ def plots(fitted: xr.DataTree, ci_prob: float = CI_PROB) -> Mapping[str, Figure]
     }
 
 
+def plot_populations(fits: Mapping[str, xr.DataTree], ci_prob: float = CI_PROB) -> Figure:
+    """Draw the population in the last year under several priors, beside print.
+
+    Parameters
+    ----------
+    fits : mapping of str to DataTree
+        Fits of the same data, by what their priors are called.
+    ci_prob : float
+    """
+    from bayesmig.plots import new_figure
+
+    first = next(iter(fits.values()))
+    figure, (axis,) = new_figure(first, 1)
+    figure.set_figheight(1.3 + 0.33 * (len(fits) + 1))
+    tables = [population(fitted, ci_prob).iloc[-1] for fitted in fits.values()]
+    heights = np.arange(len(fits), 0, -1)
+    axis.hlines(heights, [t.low for t in tables], [t.high for t in tables], color=MODEL, lw=2.4)
+    axis.plot([t["mean"] for t in tables], heights, "o", color=MODEL)
+    rows = first["published"].to_dataset().to_dataframe()
+    for row in rows[rows.quantity.str.startswith("population_")].itertuples():
+        axis.hlines(0, row.ci_low, row.ci_high, color=OTHERS[0], lw=1.4)
+        axis.plot(row.estimate, 0, "D", color=OTHERS[0], mfc="white")
+        axis.axvspan(row.ci_low, row.ci_high, color=OTHERS[0], alpha=0.07, lw=0)
+    axis.set_yticks([*heights, 0], [*fits, "printed"], parse_math=False)
+    axis.set(xlabel=f"in the United States at the end of {tables[0].name}, millions")
+    axis.set(xlim=(0, None), title=f"posterior mean and {ci_prob:.0%} interval by prior")
+    axis.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
 def _plot(fitted: xr.DataTree, draw: Any, panels: int, ci_prob: float) -> Figure:
     from bayesmig.plots import new_figure
 

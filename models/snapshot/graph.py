@@ -120,8 +120,11 @@ def build(
         trips = (returned + carry(circular, years)) / home  # eq. 38
         pm.Deterministic("trips_at_home", trips, dims="year")
         _scale(solitary + circular.departures, crossings, crossings_since, priors, window)
-        _observe_answers(survey_data.cells(data, cells), solitary, a_s, circular, home)
-        _observe_mean_trips(survey_data.mean_trips(data), trips)
+        answers, sample = survey_data.cells(data, cells), survey_data.mean_trips(data)
+        model.add_coord("cell", answers.labels(window.first_year))
+        model.add_coord("survey", window.years[sample.survey])
+        _observe_answers(answers, solitary, a_s, circular, home)
+        _observe_mean_trips(sample, trips)
     return model
 
 
@@ -435,17 +438,19 @@ def _draw_counts(
     Those who fall into none of the graph's cells are not counted.
     """
     shape = np.broadcast_shapes(np.shape(log_p), np.shape(survey), tuple(size or ()))
-    chance = np.broadcast_to(np.exp(log_p), shape)
-    counts = np.zeros(shape, dtype=np.int64)
+    chance = np.broadcast_to(np.exp(log_p), shape).reshape(-1, shape[-1])
+    counts = np.zeros(chance.shape, dtype=np.int64)
     of_cell = np.asarray(survey).reshape(-1, shape[-1])[0]
     met = np.asarray(respondents).reshape(-1, shape[-1])[0]
     for t in np.unique(of_cell):
-        here = of_cell == t
-        known = chance[..., here]
-        total = known.sum(-1, keepdims=True)
-        shares = np.concatenate([known, np.maximum(1 - total, 0)], -1) / np.maximum(total, 1)
-        counts[..., here] = rng.multinomial(met[here][0], shares)[..., :-1]
-    return counts
+        here = np.flatnonzero(of_cell == t)
+        ends = np.cumsum(chance[:, here], axis=1)
+        ends /= np.maximum(ends[:, -1:], 1)  # a sum of 1 + 1e-16 is 1
+        people = rng.random((len(chance), met[here[0]]))
+        for row, (end, person) in enumerate(zip(ends, people, strict=True)):
+            cell = np.searchsorted(end, person, side="right")
+            counts[row, here] = np.bincount(cell, minlength=len(here) + 1)[: len(here)]
+    return counts.reshape(shape)
 
 
 def _observe_mean_trips(sample: survey_data.MeanTrips, trips: Any) -> None:
