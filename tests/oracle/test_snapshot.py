@@ -677,7 +677,7 @@ def test_compiled_gradient_against_finite_differences(study, which):
     value, gradient = density(np.concatenate([np.ravel(values[key]) for key in names]))
     assert value == pytest.approx(float(logp(**values)), rel=1e-10)
     directions = directions_of(model, values)
-    found = dict(zip(names, density.split(gradient), strict=True))
+    found = dict(zip(names, density.split(gradient[None]), strict=True))
     wanted = slopes(logp, values, directions)
     np.testing.assert_allclose(along(found, directions), wanted, rtol=1e-6, atol=1e-4)
 
