@@ -162,7 +162,8 @@ def dataset(
 
     sample_dims = tuple(sample_dims)
     arrays = {}
-    for name, value in values.items():
+    for name, given in values.items():
+        value = np.asarray(given)
         dims = tuple(model.named_vars_to_dims.get(name) or ())
         rest = value.ndim - len(sample_dims) - len(dims)
         arrays[name] = ((*sample_dims, *dims, *(f"{name}_dim_{i}" for i in range(rest))), value)

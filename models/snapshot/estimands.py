@@ -30,7 +30,8 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
         Curves (..., year): ``population``, ``solitary_crossings``,
         ``circular_crossings`` (millions, eqs. 45, 46), ``trips_at_home`` (eq. 38);
         (..., stay): ``emigration_hazard``, the chance to leave the United States in that
-        year of a randomly chosen trip's stay.
+        year of a randomly chosen trip's stay, for the single-year classes (beyond, an even
+        spread makes the hazard what it is).
     """
     last = data.attrs["last_year"]
     phi = draws["solitary_share"]
@@ -46,6 +47,8 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
     circular_abroad = still_away(circular_flow, circular_pmf)
     abroad = circular_abroad.isel(year=-1, drop=True)
     share = circular / crossings
+    pmf = (1 - share) * solitary_pmf + share * circular_pmf
+    single = draws.sizes["sojourn_class"] - 1
     population = scale * (solitary_abroad + circular_abroad)
     return xr.Dataset(
         {
@@ -63,7 +66,7 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
             "solitary_crossings": scale * solitary_flow,
             "circular_crossings": scale * circular_flow,
             "trips_at_home": draws["trips_at_home"],
-            "emigration_hazard": hazard((1 - share) * solitary_pmf + share * circular_pmf),
+            "emigration_hazard": hazard(pmf).isel(stay=slice(single)),
         },
         attrs={"unit": "shares, years, trips; crossings and people in millions"},
     )

@@ -95,9 +95,10 @@ def hazards(fitted: xr.DataTree, ci_prob: float = CI_PROB) -> pd.DataFrame:
 
     table = _summary(fitted["estimands"].to_dataset()["emigration_hazard"], ci_prob)
     stays = fitted["data"].to_dataset()["sojourn_years"].values
-    counts = np.bincount(stays, minlength=len(table) + 1)[1:]
-    left = counts[::-1].cumsum()[::-1]
-    table["sample"] = np.divide(counts, left, where=left > 0, out=np.full(len(counts), np.nan))
+    left = [np.sum(stays >= stay) for stay in table.index]
+    table["sample"] = [
+        np.sum(stays == s) / n if n else np.nan for s, n in zip(table.index, left, strict=True)
+    ]
     for row in study.tables["hazards"].replace("", np.nan).itertuples():
         last = len(table) if pd.isna(row.year_to) else int(row.year_to)
         years = (table.index >= int(row.year_from)) & (table.index <= last)
@@ -275,8 +276,6 @@ def _draw_crossings(axes: Any, fitted: xr.DataTree, ci_prob: float) -> None:
 
 def _draw_hazards(axes: Any, fitted: xr.DataTree, ci_prob: float) -> None:
     table = hazards(fitted, ci_prob)
-    single = fitted["posterior"].sizes["sojourn_class"] - 1
-    table = table.loc[:single]  # beyond, an even spread makes the hazard what it is
     _band(axes[0], table, "mean", f"a random trip, {ci_prob:.0%} interval")
     axes[0].plot(table.index, table["sample"], "o", color=SAMPLE, ms=4, label="raw sample")
     published = [c for c in table if c not in ("mean", "low", "high", "sample")]

@@ -417,6 +417,7 @@ def _observe_answers(
     log_p = pt.log(met / home[t])
     if circular.possible is not None:
         log_p = pt.switch(circular.possible, log_p, -np.inf)
+    count = pm.Data("cell_count", cells.count, dims="cell")
     pm.CustomDist(
         "respondents",
         log_p,
@@ -424,9 +425,9 @@ def _observe_answers(
         size,
         logp=lambda count, log_p, t, size: count * log_p,
         random=_draw_counts,
-        observed=pm.Data("cell_count", cells.count, dims="cell"),
+        observed=count,
         dims="cell",
-        dtype="int64",
+        dtype=count.dtype,
     )
 
 
@@ -439,7 +440,7 @@ def _draw_counts(
     """
     shape = np.broadcast_shapes(np.shape(log_p), np.shape(survey), tuple(size or ()))
     chance = np.broadcast_to(np.exp(log_p), shape).reshape(-1, shape[-1])
-    counts = np.zeros(chance.shape, dtype=np.int64)
+    counts = np.zeros(chance.shape, dtype=np.int32)
     of_cell = np.asarray(survey).reshape(-1, shape[-1])[0]
     met = np.asarray(respondents).reshape(-1, shape[-1])[0]
     for t in np.unique(of_cell):
