@@ -309,6 +309,7 @@ def test_estimands(study, form, calibration, since):
         wanted = oracle.results(HISTORY[form](at(point, i)), since - 1979, 25.0, calibration)
         wanted["mean_trips_2016"] = wanted.pop("mean_trips")
         wanted["population_2016"] = wanted["population"][-1]
+        wanted["emigration_hazard"] = wanted["emigration_hazard"][:20]  # single years
         assert set(found.data_vars) == set(wanted)
         for quantity, value in wanted.items():
             np.testing.assert_allclose(found[quantity][i], value, **EXACT, err_msg=quantity)
@@ -320,11 +321,12 @@ def test_estimands_of_another_window(study, calibration):
     point = points(SHORT, {}, n=2, seed=7)
     found = study.estimands(point, data, crossings_since=1995, **options)
     assert list(found.year.values) == list(range(1990, 2011))
-    assert list(found.stay.values) == list(range(1, 22))
+    assert list(found.stay.values) == list(range(1, 21))
     for i in range(2):
         wanted = oracle.results(as_flow(at(point, i)), 6, calibration=calibration)
         wanted["mean_trips_2010"] = wanted.pop("mean_trips")
         wanted["population_2010"] = wanted["population"][-1]
+        wanted["emigration_hazard"] = wanted["emigration_hazard"][:20]  # single years
         assert set(found.data_vars) == set(wanted)
         for quantity, value in wanted.items():
             np.testing.assert_allclose(found[quantity][i], value, **EXACT, err_msg=quantity)
