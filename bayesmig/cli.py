@@ -145,7 +145,8 @@ def compare(
         part.replace(csv)
         print(f"wrote {csv}: {len(table)} rows")
         return
-    _print_comparison(compare_fit(fitted, ci_prob, quantity or headline(fitted)))
+    for names in quantity or [headline(fitted)]:
+        _print_comparison(compare_fit(fitted, ci_prob, names))
 
 
 @app.command()
@@ -166,6 +167,7 @@ def calibrate(
     data: DataFile = None,
     prior: PriorChoice = None,
     n: Annotated[int, typer.Option(help="simulated data sets")] = 200,
+    draws: Annotated[int, typer.Option(help="draws of each refit, after as many for tuning")] = 600,
     truth: Annotated[
         str, typer.Option(help="prior, or example: the example's own estimates")
     ] = "prior",
@@ -189,6 +191,8 @@ def calibrate(
         _data(study, data, example),
         prior,
         n=n,
+        draws=draws,
+        tune=draws,
         seed=seed,
         simulate=(lambda s: loaded.simulate(seed=s, **which)) if truth == "example" else None,
         **_pairs(option),
@@ -343,9 +347,9 @@ def _print_comparison(comparison: pd.DataFrame) -> None:
                 f"posterior{_percent(table.ci_prob)}": _with_interval(
                     row["mean"], row.low, row.high, row.decimals
                 ),
-                "wider by": "" if math.isnan(row.width_ratio) else f"{row.width_ratio:.1f}",
-                "contraction": "" if math.isnan(row.contraction) else f"{row.contraction:.2f}",
+                "wider by": _or_blank(row.width_ratio, 1),
             }
+            | ({} if row.coordinates else {"contraction": _or_blank(row.contraction, 2)})
             for _, row in table.iterrows()
         ]
         title = f"{data_title(comparison.attrs)}: {name}, {comparison.attrs['unit']}"
@@ -356,6 +360,10 @@ def _percent(probability: pd.Series) -> str:
     """Say the probability of a table's intervals, if they have one in common."""
     known = probability.dropna().unique()
     return f" ({known[0]:.0%})" if len(known) == 1 else ""
+
+
+def _or_blank(value: float, digits: int) -> str:
+    return "" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def _with_interval(value: float, low: float, high: float, digits: int) -> str:

@@ -85,7 +85,7 @@ def compare(
         intervals: intersection over union), width_ratio (posterior interval over the
         published one at its probability), contraction (the share of the prior's variance
         that the data have taken away), ess (the lower of bulk and tail), r_hat, source,
-        note.  NaN where print has no interval.  Values in the study's unit; ``attrs`` name
+        note.  Values in the study's unit, NaN where print has no interval; ``attrs`` name
         study, unit and data.
 
     Raises

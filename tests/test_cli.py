@@ -55,7 +55,9 @@ def saved(tmp_path_factory):
 
 
 def test_list(shell):
-    assert said(shell, "list") == f"emigration: {STUDY.title}\n"
+    lines = said(shell, "list").splitlines()
+    assert lines == [f"{name}: {bm.load_study(name).title}" for name in bm.list_studies()]
+    assert f"emigration: {STUDY.title}" in lines
 
 
 def test_audit(shell):

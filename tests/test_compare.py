@@ -16,7 +16,7 @@ from bayesmig.plots import POSTERIOR, PRINTED
 
 COLUMNS = (
     "quantity coordinates published published_low published_high published_prob mean sd low high "
-    "ci_prob difference_se overlap width_ratio ess r_hat source note"
+    "ci_prob difference_se overlap width_ratio contraction ess r_hat source note"
 ).split()
 QUANTITIES = (
     "emigration net_emigration non_match internal_migration mortality non_follow_up "
@@ -84,6 +84,7 @@ def test_a_row_by_hand(quantity, cell):
     mean, low, high = draws.sum() / n, quantile(0.05), quantile(0.95)
     low_printed, high_printed = printed["ci_low"], printed["ci_high"]
     se = (high_printed - low_printed) / 2 / 1.6448536269514722
+    prior_sd = float(fitted["prior_sd"][quantity].sel(cell=cell))
     shared = max(0, min(high, high_printed) - max(low, low_printed))
     together = max(high, high_printed) - min(low, low_printed)
     expected = {
@@ -99,6 +100,7 @@ def test_a_row_by_hand(quantity, cell):
         "difference_se": (mean - printed["estimate"]) / se,
         "overlap": shared / together,
         "width_ratio": (high - low) / (high_printed - low_printed),
+        "contraction": 1 - draws.var(ddof=1) / prior_sd**2,
         "ess": min(float(az.ess(by_chain, method=m)) for m in ("bulk", "tail")),
         "r_hat": float(az.rhat(by_chain)),
     }
@@ -152,6 +154,26 @@ def test_an_interval_without_width_may_lie_within_the_posterior_s():
     assert row["overlap"] == 1.0
     assert np.isnan(row["difference_se"])
     assert np.isnan(row["width_ratio"])
+
+
+def test_contraction_is_from_draws_of_the_prior():
+    """Two estimates of a standard deviation, within five of their standard errors."""
+    prior = bm.prior_predictive(STUDY, STUDY.example(table=7), draws=2000, seed=9)
+    seen = 0
+    for name, found in small()["prior_sd"].to_dataset().data_vars.items():
+        draws = prior["estimands"][name].isel(chain=0)
+        z = (draws - draws.mean("draw")) / draws.std("draw")
+        error = np.sqrt(((z**4).mean("draw") - 1) / 4 * (1 / 500 + 1 / 2000))  # of the log
+        away = np.abs(np.log(found / draws.std("draw", ddof=1)))
+        assert np.all(away < 5 * error), name
+        seen += int(np.sum(error < 0.1))  # of others, with long tails, this says little
+    assert seen > 10
+
+
+def test_a_fit_without_prior_spread_has_no_contraction():
+    fitted = small().copy()
+    del fitted["prior_sd"]
+    assert bm.compare(fitted).contraction.isna().all()
 
 
 # Which quantities

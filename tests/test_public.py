@@ -11,7 +11,7 @@ import bayesmig as bm
 import bayesmig.models
 
 ERRORS = ["DataError", "PriorError", "StudyError"]
-WARNINGS = ["ConvergenceWarning", "RecompiledWarning"]
+WARNINGS = ["DataWarning", "ConvergenceWarning", "RecompiledWarning"]
 PROMISED = """
     list_studies load_study fit refit compile open_fit save_fit compare plot_compare report
     sensitivity calibrate coverage prior_predictive add_groups Study PriorSet Spec
@@ -81,7 +81,7 @@ assert hidden == [], hidden
 
 def test_a_study_describes_itself():
     study = bm.load_study("emigration")
-    assert bm.list_studies() == ["emigration"]
+    assert "emigration" in bm.list_studies()
     assert isinstance(study, bm.Study)
     assert bm.load_study("emigration") is study
     assert repr(study) == f"<study emigration: {study.title}>"
@@ -94,7 +94,8 @@ def test_an_unknown_study():
         with pytest.raises(bm.StudyError) as caught:
             call("emmigration")
         assert str(caught.value) == (
-            "unknown study 'emmigration' (did you mean 'emigration'?); valid: emigration"
+            "unknown study 'emmigration' (did you mean 'emigration'?); valid: "
+            + ", ".join(bm.list_studies())
         )
 
 
@@ -106,13 +107,14 @@ def test_a_second_study_is_found_in_its_folder(tmp_path, monkeypatch):
         "study = Study('second', 'Another paper', 'X', __name__, 'years')\n"
     )
     (tmp_path / "stray.py").write_text("raise RuntimeError('a module is no study')")
+    before = bm.list_studies()
     monkeypatch.setattr(bayesmig.models, "__path__", [*bayesmig.models.__path__, str(tmp_path)])
-    assert bm.list_studies() == ["emigration", "second"]
+    assert bm.list_studies() == sorted([*before, "second"])
     try:
         assert bm.load_study("second").title == "Another paper"
         with pytest.raises(bm.StudyError) as caught:
             bm.load_study("third")
-        assert str(caught.value) == "unknown study 'third'; valid: emigration, second"
+        assert str(caught.value) == f"unknown study 'third'; valid: {', '.join(bm.list_studies())}"
     finally:
         sys.modules.pop("bayesmig.models.second", None)
         vars(bayesmig.models).pop("second", None)

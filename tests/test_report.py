@@ -54,13 +54,14 @@ def test_the_comparison_is_on_it(page):
         numbers = [
             row["coordinates"],
             f"{row['published']:.1f}",
-            f"{row['published_low']:.1f}, {row['published_high']:.1f}",
+            f"{row['published_low']:.1f}, {row['published_high']:.1f} (90 %)",
             f"{row['mean']:.2f}",
             f"{row['low']:.2f}, {row['high']:.2f}",
             f"{row['sd']:.2f}",
             f"{row['difference_se']:+.1f}",
             f"{row['overlap']:.2f}",
             f"{row['width_ratio']:.1f}",
+            f"{row['contraction']:.2f}",
             f"{row['ess']:.0f}",
             f"{row['r_hat']:.4f}",
         ]
