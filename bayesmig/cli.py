@@ -145,7 +145,7 @@ def compare(
         part.replace(csv)
         print(f"wrote {csv}: {len(table)} rows")
         return
-    for names in quantity or [headline(fitted)]:
+    for names in [[name] for name in quantity] if quantity else [headline(fitted)]:
         _print_comparison(compare_fit(fitted, ci_prob, names))
 
 

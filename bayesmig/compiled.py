@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pymc as pm
     import xarray as xr
 
+JITTER = (1.0, 0.3, 0.1, 0.03, 0.01)  # of starting points, tried in this order
+STARTS = 20  # points tried with each
 MEMORY = 8  # compiled graphs kept in this process, the newest first
 _compiled: list[CompiledGraph] = []
 
@@ -139,7 +141,7 @@ class NativeDensity:
         ends = np.cumsum([p.size for p in self.points])[:-1]
         parts = np.split(draws, ends, axis=-1)
         return [
-            part.reshape(*draws.shape[:-1], *point.shape)
+            part.reshape((*draws.shape[:-1], *point.shape))
             for part, point in zip(parts, self.points, strict=True)
         ]
 
@@ -351,6 +353,16 @@ def _nutpie_model(density: NativeDensity) -> Any:
     centre = np.concatenate([p.ravel() for p in density.points]) if size else np.zeros(0)
     dim = "parameter"
 
+    def start(seed: int) -> np.ndarray:
+        """A point near the model's own, nearer where most of them have no density."""
+        rng = np.random.default_rng(seed)
+        for width in JITTER:
+            for _ in range(STARTS):
+                point = centre + rng.uniform(-width, width, size)
+                if np.isfinite(density(point)[0]):
+                    return point
+        return centre
+
     class Model(CompiledModel):
         n_dim = size
         shapes: Mapping[str, Any] = {"unconstrained": (size,)}
@@ -368,7 +380,7 @@ def _nutpie_model(density: NativeDensity) -> Any:
                 size,
                 {dim: size},
                 {dim: _index(size)},
-                lambda seed: centre + np.random.default_rng(seed).uniform(-1, 1, size),
+                start,
                 lambda *args, **kwargs: None,
             )
             return _lib.PySampler.from_pymc(

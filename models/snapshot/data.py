@@ -100,7 +100,11 @@ def _survey_sizes(
     """Respondents by year of the model, counted from 1."""
     if not isinstance(surveys, Mapping):
         surveys = dict.fromkeys(range(max(FIRST_SURVEY, first_year + 1), last_year + 1), surveys)
+    if not surveys:
+        raise DataError("no survey: give respondents by survey year")
     for year, size in surveys.items():
+        if not isinstance(year, Integral):
+            raise DataError(f"a survey year must be a whole number, got {year!r}")
         if not first_year <= year <= last_year:
             raise DataError(f"a survey in {year}: the window is {first_year}-{last_year}")
         if not isinstance(size, Integral) or size < 1:
@@ -223,7 +227,7 @@ def as_truth(truth: Any) -> Truth:
     for name in names:
         if name not in truth:
             raise DataError(f"the truth has no {name}; it needs {', '.join(names)}")
-    return _checked(Truth(**{name: _number_or_array(truth[name]) for name in names}))
+    return _checked(Truth(**{name: _number_or_array(name, truth[name]) for name in names}))
 
 
 def read_truth(path: Path) -> Truth:
@@ -236,14 +240,17 @@ def read_truth(path: Path) -> Truth:
     return as_truth(groups)
 
 
-def _number_or_array(value: Any) -> Any:
-    array = np.asarray(value, dtype=float)
+def _number_or_array(name: str, value: Any) -> Any:
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise DataError(f"truth: {name} must be numbers, got {value!r}") from None
     return float(array.ravel()[0]) if array.size == 1 else array
 
 
 def _checked(truth: Truth) -> Truth:
     for name in ("solitary_share", "retirement_prob"):
-        if not 0 <= getattr(truth, name) <= 1:
+        if np.ndim(getattr(truth, name)) or not 0 <= getattr(truth, name) <= 1:
             raise DataError(f"truth: {name} must be in [0, 1], got {getattr(truth, name)}")
     for name in (
         "solitary_departures",
@@ -252,7 +259,7 @@ def _checked(truth: Truth) -> Truth:
         "circular_sojourn",
     ):
         values = getattr(truth, name)
-        if np.any(values < 0) or abs(values.sum() - 1) > 1e-6:
+        if not (np.all(values >= 0) and abs(values.sum() - 1) <= 1e-6):
             raise DataError(
                 f"truth: {name} must be shares that add up to 1, not {values.sum():.6g}"
             )
@@ -266,7 +273,11 @@ def _checked(truth: Truth) -> Truth:
         raise DataError(
             "truth: solitary_sojourn and circular_sojourn have unequal numbers of classes"
         )
-    if truth.repeat_prob[0] != 0 or np.any((truth.repeat_prob < 0) | (truth.repeat_prob > 1)):
+    if len(truth.circular_sojourn) > truth.years:
+        raise DataError(
+            f"truth: {len(truth.circular_sojourn)} sojourn classes in {truth.years} years"
+        )
+    if truth.repeat_prob[0] != 0 or not np.all((truth.repeat_prob >= 0) & (truth.repeat_prob <= 1)):
         raise DataError("truth: repeat_prob must be in [0, 1], and 0 in the first year")
     return truth
 

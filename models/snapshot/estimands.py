@@ -43,20 +43,19 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
     circular_pmf = by_length(draws["circular_sojourn"], draws.sizes["year"])
     solitary_flow = phi * draws["solitary_departures"]
     circular_flow = circular * draws["circular_departures"]
-    solitary_abroad = still_away(solitary_flow, solitary_pmf)
-    circular_abroad = still_away(circular_flow, circular_pmf)
-    abroad = circular_abroad.isel(year=-1, drop=True)
+    away = still_away(trips * draws["circular_departures"], circular_pmf)  # of one circular migrant
+    abroad = still_away(solitary_flow, solitary_pmf) + (1 - phi) * away
     share = circular / crossings
     pmf = (1 - share) * solitary_pmf + share * circular_pmf
     single = draws.sizes["sojourn_class"] - 1
-    population = scale * (solitary_abroad + circular_abroad)
+    population = scale * abroad
     return xr.Dataset(
         {
             "solitary_share": phi,
             f"mean_trips_{last}": trips,
             "circular_share_of_crossings": share,
             "retirement_prob": draws["retirement_prob"],
-            "retired_share": draws["retirement_prob"] * (trips - abroad / (1 - phi)),
+            "retired_share": draws["retirement_prob"] * (trips - away.isel(year=-1, drop=True)),
             "circular_sojourn_within_2_years": circular_pmf.isel(stay=slice(2)).sum("stay"),
             "mean_solitary_sojourn": (solitary_pmf * solitary_pmf.stay).sum("stay"),
             "mean_circular_sojourn": (circular_pmf * circular_pmf.stay).sum("stay"),

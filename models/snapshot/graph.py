@@ -16,7 +16,7 @@ import numpy as np
 
 from bayesmig.errors import StudyError
 from bayesmig.models.snapshot import data as survey_data
-from bayesmig.models.snapshot.window import KNOTS, SINGLE_YEARS, Window
+from bayesmig.models.snapshot.window import PIECES, SINGLE_YEARS, Window
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -35,9 +35,10 @@ def build(
     parametrization: str = "flow",
     departures: str = "curve",
     sojourns: str = "curve",
-    knots: Any = KNOTS,
+    knots: Any = PIECES,
     single_years: int = SINGLE_YEARS,
     calibration: str = "exact",
+    barrier: float = 1.0,
     cells: str = "answered",
     crossings: Any = CROSSINGS,
     crossings_since: int = 1990,
@@ -62,14 +63,19 @@ def build(
     sojourns : {"curve", "dirichlet"}
         Prior of a_S and a_C: the share of stays beyond ``single_years`` and a power law
         with a random walk about it for the shorter ones, or a Dirichlet over the classes.
-    knots : sequence of int or "every"
-        Years between which logit rho (m_C) is linear; logit rho has one more knot in the
-        second year.
+    knots : int, sequence of int or "every"
+        Number of pieces of equal length, or years, between which logit rho (m_C) is linear;
+        logit rho has one more knot in the second year.
     single_years : int
         Lengths of stay with a class of their own; the rest, up to tau, form one class.
     calibration : {"exact", "paper"}
         Mean trips of those at home: followed through departures and returns, or with
         the returners drawn at random from those abroad (eq. 36).
+    barrier : float
+        With ``parametrization="paper"``, how strongly the prior keeps away from impossible
+        histories: it is multiplied by (n_C R / C^2)^barrier (1 - rho)^barrier for each year,
+        as a Beta(1 + barrier, 1 + barrier) does to the rookies' share of a year's
+        departures.  Without it (0) the sampler diverges at every step.
     cells : {"answered", "possible"}
         Answers that the graph counts: those that occur, or all that could.  The
         posterior is the same; whole survey sets are drawn from the second.
@@ -98,6 +104,8 @@ def build(
     _check("sojourns", sojourns, ("curve", "dirichlet"))
     _check("calibration", calibration, ("exact", "paper"))
     _check("cells", cells, ("answered", "possible"))
+    if not (isinstance(barrier, Real) and 0 <= barrier < np.inf):
+        raise StudyError(f"barrier must be a number from 0 on, got {barrier!r}")
     window = Window.of(survey_data.validate(data).attrs, single_years, knots)
     timing = _departure_curve if departures == "curve" else _departure_simplex
     staying = _sojourn_curve if sojourns == "curve" else _sojourn_simplex
@@ -109,11 +117,12 @@ def build(
         a_s = years.by_length(staying("solitary_sojourn", priors, window))
         a_c = years.by_length(staying("circular_sojourn", priors, window))
         if parametrization == "flow":
-            rookies = (1 - phi) * timing("rookie_departures", priors, window)
-            circular = _flows(rookies, q, _repeat_prob(priors, window), a_c, years)
+            g = timing("rookie_departures", priors, window)
+            circular = _flows(1 - phi, g, q, _repeat_prob(priors, window), a_c, years)
         else:
             f_c = timing("circular_departures", priors, window)
-            circular = _paper_flows(1 - phi, f_c, _mean_trips(priors, window), q, a_c, years)
+            m_c = _mean_trips(priors, window)
+            circular = _paper_flows(1 - phi, f_c, m_c, q, a_c, years, barrier)
         carry = _exact_trips if calibration == "exact" else _paper_trips
         returned = years.convolve(solitary, _cumsum(a_s))  # N_S - P_S
         home = returned + circular.at_home(circular.departures)  # sigma (eq. 21)
@@ -197,6 +206,9 @@ def _mean_trips(priors: PriorSet, window: Window) -> Any:
     import pymc as pm
 
     at_knots = priors.variable("mean_trips_at_knots", "trip_knot", support="positive")
+    years = np.array(window.knots) - window.first_year
+    # most other values imply impossible histories
+    pm.modelcontext(None).set_initval(at_knots, 1 + 0.4 * years / years[-1])
     weight = pm.Data(
         "trip_weight", window.interpolation(window.first_year)[:, 1:], dims=("year", "trip_knot")
     )
@@ -293,25 +305,25 @@ class _Circular:
         return pt.eye(size) - pt.concatenate([pt.zeros((1, size)), again])
 
 
-def _flows(rookies: Any, q: Any, rho: Any, a_c: Any, years: _Years) -> _Circular:
+def _flows(share: Any, g: Any, q: Any, rho: Any, a_c: Any, years: _Years) -> _Circular:
     """All trips from first trips and repeat probabilities: C = (I - B)^-1 n."""
     import pymc as pm
 
     ended = years.toeplitz(a_c)
-    first = _Circular(rookies, None, rho, a_c, q, ended, _idle(rho, ended))
-    departures = _solve(first.system, rookies)
-    total = departures.sum()
-    pm.Deterministic("circular_departures", departures / total, dims="year")
-    pm.Deterministic("mean_trips", _cumsum(departures) / _cumsum(rookies), dims="year")
-    return _Circular(rookies, departures, rho, a_c, q, ended, first.idle)
+    first = _Circular(g, None, rho, a_c, q, ended, _idle(rho, ended))
+    trips = _solve(first.system, g)  # per circular migrant
+    pm.Deterministic("circular_departures", trips / trips.sum(), dims="year")
+    pm.Deterministic("mean_trips", _cumsum(trips) / _cumsum(g), dims="year")
+    return _Circular(share * g, share * trips, rho, a_c, q, ended, first.idle)
 
 
 def _paper_flows(
-    share: Any, f_c: Any, mean_trips: Any, q: Any, a_c: Any, years: _Years
+    share: Any, f_c: Any, mean_trips: Any, q: Any, a_c: Any, years: _Years, barrier: float
 ) -> _Circular:
     """First trips and repeat probabilities from all trips and their mean (eqs. 5-19).
 
-    They can come out impossible; the log-likelihood is minus infinity then.
+    They can come out impossible; the log-likelihood is minus infinity then.  The barrier is
+    a factor of the prior, not of the likelihood.
     """
     import pymc as pm
     import pytensor.tensor as pt
@@ -325,8 +337,11 @@ def _paper_flows(
     active = travelled - abroad - retired
     repeaters = departures - rookies
     rho = pt.concatenate([pt.zeros(1), repeaters[1:] / active[:-1]])
-    flows = pt.concatenate([rookies, repeaters[1:], active[:-1], (1 - rho)[1:]])
-    possible = pt.all(flows > 0)
+    shares = pt.concatenate([rookies / departures, repeaters[1:] / departures[1:], (1 - rho)[1:]])
+    possible = pt.all(shares > 0) & pt.all(active[:-1] > 0)
+    if barrier > 0:
+        inside = pt.log(pt.switch(possible, shares, 1.0)).sum()
+        pm.Potential("barrier", pm.Data("barrier_strength", float(barrier)) * inside)
     rho = pm.Deterministic("repeat_prob", rho, dims="year")
     pm.Deterministic("rookie_departures", rookies / share, dims="year")
     return _Circular(rookies, departures, rho, a_c, q, ended, _idle(rho, ended), possible)
@@ -423,7 +438,7 @@ def _observe_answers(
         log_p,
         t,
         size,
-        logp=lambda count, log_p, t, size: count * log_p,
+        logp=lambda count, log_p, t, size: pt.switch(pt.eq(count, 0), 0.0, count * log_p),
         random=_draw_counts,
         observed=count,
         dims="cell",

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesmig.errors import DataError
+
 NEVER = np.iinfo(np.int64).max
 MIGRANTS = 200_000  # followed; a survey of some hundred hardly meets one of them twice
 
@@ -70,11 +72,12 @@ def follow(
         to date, one element per respondent.
     """
     solitary = rng.random(migrants) < truth.solitary_share
+    f_s, g = (p / p.sum() for p in (truth.solitary_departures, truth.rookie_departures))
     years = np.arange(1, truth.years + 1)
     first = np.where(
         solitary,
-        rng.choice(years, migrants, p=truth.solitary_departures),
-        rng.choice(years, migrants, p=truth.rookie_departures),
+        rng.choice(years, migrants, p=f_s),
+        rng.choice(years, migrants, p=g),
     )
     departed = np.zeros(migrants, dtype=np.int64)
     comes_home = np.full(migrants, NEVER)  # the year at whose end the present trip ends
@@ -92,6 +95,11 @@ def follow(
         active |= returns & ~solitary & (rng.random(migrants) >= truth.retirement_prob)
         if surveys.get(int(year), 0):
             at_home = np.flatnonzero((trips > 0) & (comes_home <= year))
+            if len(at_home) < surveys[int(year)]:
+                raise DataError(
+                    f"{surveys[int(year)]} respondents in year {year} of the model: of "
+                    f"{migrants} migrants followed {len(at_home)} are at home"
+                )
             met = rng.choice(at_home, surveys[int(year)], replace=False)
             sojourn = comes_home[met] - departed[met] + 1
             answers.append((np.full(len(met), year), departed[met], sojourn, trips[met]))
@@ -109,8 +117,12 @@ def _sojourns(
     single = len(truth.solitary_sojourn) - 1
     classes = np.where(
         solitary,
-        rng.choice(single + 1, len(solitary), p=truth.solitary_sojourn),
-        rng.choice(single + 1, len(solitary), p=truth.circular_sojourn),
+        rng.choice(
+            single + 1, len(solitary), p=truth.solitary_sojourn / truth.solitary_sojourn.sum()
+        ),
+        rng.choice(
+            single + 1, len(solitary), p=truth.circular_sojourn / truth.circular_sojourn.sum()
+        ),
     )
     long = rng.integers(single + 1, truth.years + 1, len(solitary))
     return np.where(classes < single, classes + 1, long)

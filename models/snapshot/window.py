@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bayesmig.errors import StudyError
 
-KNOTS = (1989, 1998, 2007, 2016)  # t = 10, 19, 28, 37 (Section 11)
+PIECES = 4  # between 1980 and knots at t = 10, 19, 28, 37, which is 1989 to 2016 (Section 11)
 SINGLE_YEARS = 20  # longer sojourns form one class, spread evenly (Section 11)
 
 
@@ -32,8 +32,8 @@ class Window:
 
     first_year: int
     last_year: int
-    single_years: int = SINGLE_YEARS
-    knots: tuple[int, ...] = KNOTS
+    single_years: int
+    knots: tuple[int, ...]
 
     def __post_init__(self) -> None:
         if not isinstance(self.single_years, Integral) or not 2 <= self.single_years < self.size:
@@ -55,14 +55,17 @@ class Window:
 
     @classmethod
     def of(cls, attrs: Any, single_years: Any, knots: Any) -> Window:
-        """Window of a data set's attributes; ``knots="every"`` puts one into each year."""
+        """Window of a data set's attributes.
+
+        ``knots`` are years, a number of pieces of equal length, or "every" for each year.
+        """
         first, last = attrs["first_year"], attrs["last_year"]
-        if isinstance(knots, str):
-            if knots != "every":
-                raise StudyError(f"knots={knots!r}; valid: years, or 'every'")
+        if isinstance(knots, Integral) and 1 <= int(knots) < (last - first) / 2:
+            knots = np.linspace(first, last, int(knots) + 1).round().astype(int)[1:].tolist()
+        elif isinstance(knots, str) and knots == "every":
             knots = range(first + 2, last + 1)
-        elif isinstance(knots, Integral):
-            knots = (knots,)
+        elif isinstance(knots, str | Integral):
+            raise StudyError(f"knots={knots!r}; valid: years, a number of pieces, or 'every'")
         return cls(first, last, single_years, tuple(knots))
 
     @property
