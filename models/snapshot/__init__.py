@@ -11,6 +11,6 @@ study = Study(
     ),
     package=__name__,
     unit="shares, years, trips; crossings and people in millions",
-    sampling={"draws": 1500, "target_accept": 0.95, "adaptation": "low_rank"},
+    sampling={"draws": 1500, "target_accept": 0.98, "adaptation": "low_rank"},
     simulating={"cells": "possible"},
 )

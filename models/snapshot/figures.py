@@ -263,7 +263,8 @@ def _draw_kinds(make: Any, axes: Any, fitted: xr.DataTree, ci_prob: float) -> No
         _band(axis, part, "expected", f"expected, {ci_prob:.0%} of simulated surveys")
         axis.plot(part.index, part.observed, "o", color=SAMPLE, ms=4, label="observed")
         axis.set(title=f"{kind} trips", xlabel=part.index.name.replace("_", " "))
-        axis.set_yscale("asinh", linear_width=5)
+        axis.set_yscale("asinh", linear_width=5)  # counts of 0 and of 1,000 in one picture
+        axis.set_ylim(bottom=-0.5)
     axes[0].set_ylabel("respondents")
 
 
@@ -282,6 +283,7 @@ def _draw_hazards(axes: Any, fitted: xr.DataTree, ci_prob: float) -> None:
     for name, color in zip(published, OTHERS, strict=True):
         axes[0].step(table.index, table[name], where="mid", color=color, label=name)
     axes[0].set(xlabel="year of the stay", ylabel="chance to leave", ylim=(0, None))
+    axes[0].set_xticks([1, *range(5, table.index[-1] + 1, 5)])
 
 
 def _draw_population(axes: Any, fitted: xr.DataTree, ci_prob: float) -> None:
