@@ -229,7 +229,7 @@ def covariance_left_out(report: Manuscript) -> Iterator[Finding]:
         )
         without = (np.hypot(rows.se_A, rows.se_B) - rows.se_C).abs() <= allowed
         yield from _held(int((~without).sum()), len(rows), "rows have another se(C)", where)
-        if without.any():
+        if without.mean() > 0.5:  # a few may be so by chance: 0.001 is a wide rounding
             # with 'no aspirations' by far the commonest, A and C are nearly independent
             narrow = np.sqrt(np.maximum(rows.se_B**2 - rows.se_A**2, 0)) / rows.se_C
             median = narrow[without].median()
