@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "ConvergenceWarning": "errors",
     "DataError": "errors",
+    "DataWarning": "errors",
     "PriorError": "errors",
     "RecompiledWarning": "errors",
     "StudyError": "errors",
@@ -23,6 +24,7 @@ _WHERE = {
     "compile": "fitting",
     "open_fit": "fitting",
     "save_fit": "fitting",
+    "rebase": "fitting",
     "prior_predictive": "fitting",
     "add_groups": "fitting",
     "compare": "comparison",

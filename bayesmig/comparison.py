@@ -87,7 +87,7 @@ def _compare_row(
     rhat: xr.Dataset,
     ci_prob: float | None,
 ) -> dict[str, Any]:
-    name, at = row["quantity"], {dim: row[dim] for dim in dims}
+    name, at = row["quantity"], {dim: row[dim] for dim in dims if row[dim] != ""}
     draws = estimands[name].sel(at).values.ravel()
     own = float(row["ci_prob"])
     prob = own if ci_prob is None else ci_prob

@@ -19,3 +19,7 @@ class ConvergenceWarning(UserWarning):
 
 class RecompiledWarning(UserWarning):
     """A refit had to compile a new graph: says what differs from the compiled one."""
+
+
+class DataWarning(UserWarning):
+    """The data do not say what is asked of them, and the prior answers."""

@@ -141,7 +141,8 @@ def dataset(
     sample_dims = tuple(sample_dims)
     arrays = {}
     for name, value in values.items():
-        dims = tuple(model.named_vars_to_dims.get(name) or ())
+        # a density has no dims of its variable's support, which are the last
+        dims = tuple(model.named_vars_to_dims.get(name) or ())[: value.ndim - len(sample_dims)]
         rest = value.ndim - len(sample_dims) - len(dims)
         arrays[name] = ((*sample_dims, *dims, *(f"{name}_dim_{i}" for i in range(rest))), value)
     used = {dim for dims, _ in arrays.values() for dim in dims}
@@ -269,7 +270,7 @@ def _evaluate(
     if not lead:
         return [np.asarray(value) for value in function(*flat)]
     points = flat[0].shape[0]
-    width = max(1, sum(a[0].size for a in flat))
+    width = max(1, sum(a[0].size for a in flat) + _held(replaced))
     step = max(1, CHUNK // width)
     parts = [function(*(a[i : i + step] for a in flat)) for i in range(0, points, step)]
     stacked = [
@@ -282,6 +283,15 @@ def _evaluate(
         for k, variable in enumerate(outputs)
     ]
     return [value.reshape(*shape, *value.shape[1:]) for value in stacked]
+
+
+def _held(outputs: list[Any]) -> int:
+    """Numbers of data in a graph: as many are likely to be held for each point."""
+    from pytensor.compile.sharedvalue import SharedVariable
+    from pytensor.graph.traversal import graph_inputs
+
+    data = {v for v in graph_inputs(outputs) if isinstance(v, SharedVariable)}
+    return sum(np.size(v.get_value(borrow=True)) for v in data if hasattr(v.type, "ndim"))
 
 
 def _batched(value: np.ndarray, variable: Any, points: int) -> np.ndarray:
