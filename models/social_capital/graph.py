@@ -8,6 +8,7 @@ loadings it does not print.
 from __future__ import annotations
 
 import warnings
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,11 +83,12 @@ def build(
     -------
     pm.Model
         Free: ``coefficient`` (alternative, column), of standardised columns, the intercept
-        first; ``group_scale`` (alternative); with correlations their Cholesky factor
-        ``correlation``, with one factor ``loading`` (later) beside the first outcome's
-        ``group_scale``; ``group_raw`` (group, factor), the group effects in coordinates that
-        suit the sampler.  With strata and pooling ``stratum_scale`` (alternative, varying)
-        and ``stratum_raw``, around common coefficients.
+        first; ``group_scale`` (alternative); with correlations ``correlation``
+        (correlated), partial correlations r as (1 + r) / 2; with one factor ``loading``
+        (later) beside the first outcome's ``group_scale``; ``group_raw`` (group, factor),
+        or one for each factor, the group effects in coordinates that suit the sampler.
+        With strata and pooling ``stratum_scale`` (alternative, varying) and
+        ``stratum_raw``, around common coefficients.
         Deterministic, the reference's zeros first: ``log_odds`` (outcome, term), per unit of
         the formula's columns; ``intercept`` (outcome); ``group_covariance`` (outcome,
         outcome_too); with strata these have the dim ``stratum`` too; ``group_effect``
@@ -111,7 +113,7 @@ def build(
         stratum = pm.Data("group_stratum", table.stratum, dims="group")
         coefficient = _coefficients(priors, near, by, pooling, model)
         loadings = _loadings(priors, by, intercepts, model)
-        effect = _group_effects(coefficient, loadings, near, stratum if by else None)
+        effect = _group_effects(coefficient, loadings, near, stratum if by else None, intercepts)
         _report(coefficient, loadings, effect, table, by)
         known = (None, len(table.outcomes))  # static: the number of outcomes is the graph's
         Outcomes(
@@ -213,38 +215,57 @@ def _coefficients(
 
 def _loadings(priors: PriorSet, by: tuple[str, ...], intercepts: str, model: pm.Model) -> Any:
     """Lambda, the effect of each factor on each outcome: (stratum, alternative, factor)."""
+    size = len(model.coords["alternative"])
     if intercepts == "shared":
         first = priors.variable("group_scale", *by, "first", support="positive")
         later = priors.variable("loading", *by, "later")
         loadings = pt.concatenate([first, later], axis=-1)[..., None]
     else:
         scale = priors.variable("group_scale", *by, "alternative", support="positive")
-        if intercepts == "correlated":
-            pattern = _correlation_root(priors, len(model.coords["alternative"]))
-        else:
-            pattern = pm.Data("factor_pattern", np.eye(len(model.coords["alternative"])))
-        loadings = scale[..., None] * pattern
+        correlated = intercepts == "correlated"
+        identity = pm.Data("uncorrelated", np.eye(size)) if not correlated else None
+        loadings = scale[..., None] * (_correlation_root(priors, model) if correlated else identity)
     return loadings if by else loadings[None]
 
 
-def _correlation_root(priors: PriorSet, size: int) -> Any:
-    """Cholesky factor of the correlations between outcomes, LKJ."""
-    spec = priors.specs["correlation"]
+def _correlation_root(priors: PriorSet, model: pm.Model) -> Any:
+    """Cholesky factor of the correlations between outcomes, LKJ(eta).
+
+    Under it partial correlations given the outcomes before are independent, symmetric
+    betas on (-1, 1) (Lewandowski, Kurowicka and Joe 2009).
+    """
+    labels = list(model.coords["alternative"])
+    eta, size = _lkj_number(priors.specs["correlation"]), len(labels)
+    if size < 2:
+        raise StudyError("intercepts='correlated' needs three outcomes or more")
+    pairs = [(i, j) for j in range(size) for i in range(j + 1, size)]
+    model.add_coord("correlated", [f"{labels[i]}, {labels[j]}" for i, j in pairs])
+    shape = pm.Data("correlation_shape", [eta + (size - 2 - j) / 2 for _, j in pairs])
+    partial = 2 * pm.Beta("correlation", shape, shape, dims="correlated") - 1
+    rows = []
+    for i in range(size):
+        left, row = pt.constant(1.0), []
+        for j in range(i):
+            row.append(partial[pairs.index((i, j))] * pt.sqrt(left))
+            left = left * (1 - partial[pairs.index((i, j))] ** 2)
+        rows.append(pt.stack([*row, pt.sqrt(left), *[pt.constant(0.0)] * (size - 1 - i)]))
+    return pt.stack(rows)
+
+
+def _lkj_number(spec: Any) -> float:
+    """Read eta of the prior of correlations, which can be no other than LKJ."""
     numbers = getattr(spec, "numbers", {})
     if getattr(spec, "dist", "") != "LKJCorr" or set(numbers) != {"eta"}:
         raise PriorError(f"prior of 'correlation': must be LKJCorr with a number eta, got {spec}")
-    if size < 2:
-        raise StudyError("intercepts='correlated' needs three outcomes or more")
-    try:
-        eta = float(numbers["eta"])
-    except (TypeError, ValueError):
-        eta = np.nan
-    if not 0 < eta < np.inf:
-        raise PriorError(f"prior of 'correlation': eta must be positive, got {numbers['eta']!r}")
-    return pm.LKJCorr("correlation", n=size, eta=pm.Data("correlation_eta", eta))
+    eta = numbers["eta"]
+    if not isinstance(eta, Real) or not 0 < float(eta) < np.inf:
+        raise PriorError(f"prior of 'correlation': eta must be a positive number, got {eta!r}")
+    return float(eta)
 
 
-def _group_effects(coefficient: Any, loadings: Any, near: Geometry, stratum: Any) -> Any:
+def _group_effects(
+    coefficient: Any, loadings: Any, near: Geometry, stratum: Any, intercepts: str
+) -> Any:
     """Effects of the groups, Lambda e, e ~ Normal(0, 1): (group, alternative).
 
     The coordinates in which e is sampled are those in which its posterior is nearly
@@ -257,9 +278,39 @@ def _group_effects(coefficient: Any, loadings: Any, near: Geometry, stratum: Any
     own, loading = (v if stratum is None else v[stratum] for v in (coefficient, loadings))
     distance = location - own[:, :, 0] - (focus * own[:, :, 1:]).sum(-1)
     pull = (loading * (information * distance)[..., None]).sum(1)
-    weight = (loading**2 * information[..., None]).sum(1)
-    score = _standard_normal("group", pull, weight, "group", "factor")
+    if intercepts == "correlated":
+        score = _correlated_normals(pull, loading, information, near.information.shape[1])
+    else:
+        weight = (loading**2 * information[..., None]).sum(1)
+        score = _standard_normal("group", pull, weight, "group", "factor")
     return (loading * score[:, None, :]).sum(-1)
+
+
+def _correlated_normals(pull: Any, loading: Any, information: Any, size: int) -> Any:
+    """Standard normals (group, factor) on several of which the data speak at once.
+
+    One after the other: each given those before, those after integrated out.
+    """
+    pulls = [pull[:, f] for f in range(size)]
+    weights = [
+        [(loading[:, :, a] * loading[:, :, b] * information).sum(1) for b in range(size)]
+        for a in range(size)
+    ]
+    reduced = {}
+    for last in reversed(range(size)):
+        reduced[last] = pulls[last], [*weights[last]]
+        left = [weights[last][a] / (1 + weights[last][last]) for a in range(last)]
+        for a in range(last):
+            pulls[a] = pulls[a] - left[a] * pulls[last]
+            for b in range(last):
+                weights[a][b] = weights[a][b] - left[a] * weights[last][b]
+    found: list[Any] = []
+    for f in range(size):
+        own, row = reduced[f]
+        for a, before in enumerate(found):
+            own = own - row[a] * before
+        found.append(_standard_normal(f"group_{f + 1}", own, row[f], "group"))
+    return pt.stack(found, axis=1)
 
 
 def _standard_normal(name: str, pull: Any, information: Any, *dims: str) -> Any:
