@@ -210,7 +210,8 @@ def _coefficients(
     deviation = scale * score
     if pooling == "partial":
         return common[None] + deviation
-    return pt.concatenate([common[None, :, :1] + deviation, common[None, :, 1:] + 0 * deviation], 2)
+    everywhere = common[None, :, 1:] + pt.zeros_like(deviation[:, :, 0])[:, :, None]
+    return pt.concatenate([common[None, :, :1] + deviation, everywhere], axis=2)
 
 
 def _loadings(priors: PriorSet, by: tuple[str, ...], intercepts: str, model: pm.Model) -> Any:
