@@ -363,7 +363,7 @@ def _labelled(
             if nameless.any():
                 raise DataError(
                     f"{where}: row {table.index[nameless][0]}, column {name}: "
-                    f"{table[name][nameless].iloc[0]!r} has no value label"
+                    f"{table[name][nameless].tolist()[0]!r} has no value label"
                 )
             table = table.assign(**{name: named})
     return table

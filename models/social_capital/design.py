@@ -357,7 +357,7 @@ def _weights(values: pd.Series) -> NDArray[np.float64]:
     bad = ~(np.isfinite(weight) & (weight > 0))
     if bad.any():
         raise DataError(
-            f"weights {values.name!r}: {bad.sum()} are not positive, first {weight[bad][0]!r} "
+            f"weights {values.name!r}: {bad.sum()} are not positive, first {weight[bad][0]:g} "
             f"of person {int(np.argmax(bad))}"
         )
     return weight / weight.mean()
