@@ -328,16 +328,19 @@ def _console() -> Console:
 
 def _print_comparison(table: pd.DataFrame) -> None:
     """Print one quantity's comparison."""
+    from bayesmig.study import load_study
+
     name = table.quantity.iloc[0].replace("_", " ")
     made = "SYNTHETIC " if table.attrs["synthetic"] else ""
+    decimals = load_study(table.attrs["study"]).decimals
     own, prob = table.published_prob.iloc[0], table.ci_prob.iloc[0]
     shown = [
         {
             "": row.coordinates,
             f"printed ({own:.0%})": _with_interval(
-                row.published, row.published_low, row.published_high
+                row.published, row.published_low, row.published_high, decimals
             ),
-            f"posterior ({prob:.0%})": _with_interval(row["mean"], row.low, row.high),
+            f"posterior ({prob:.0%})": _with_interval(row["mean"], row.low, row.high, decimals),
             "wider by": "" if row.width_ratio != row.width_ratio else f"{row.width_ratio:.1f}",
         }
         for _, row in table.iterrows()
@@ -345,8 +348,9 @@ def _print_comparison(table: pd.DataFrame) -> None:
     _print_rows(shown, f"{made}{table.attrs['data_title']}: {name}, {table.attrs['unit']}")
 
 
-def _with_interval(value: float, low: float, high: float) -> str:
-    return f"{value:4.1f} ({low:4.1f}, {high:4.1f})"
+def _with_interval(value: float, low: float, high: float, decimals: int) -> str:
+    one, two, three = (f"{number:{3 + decimals}.{decimals}f}" for number in (value, low, high))
+    return f"{one} ({two}, {three})"
 
 
 def _print_rows(rows: list[dict[Any, str]], title: str) -> None:

@@ -11,6 +11,10 @@ import xarray as xr
 from bayesmig.errors import StudyError
 from bayesmig.priors import unknown
 
+COLUMNS = (
+    "quantity coordinates published published_low published_high published_prob mean sd low high "
+    "ci_prob difference_se overlap width_ratio ess r_hat source note"
+).split()
 MEASURES = ("quantity", "estimate", "se", "ci_low", "ci_high", "ci_prob", "source", "note")
 
 
@@ -49,6 +53,7 @@ def compare(
         intervals: intersection over union), width_ratio (posterior interval over the
         published one at its probability), ess (the lower of bulk and tail), r_hat,
         source, note.  Values in the study's unit; ``attrs`` name study, unit and data.
+        No rows where no printed number belongs to the data.
 
     Raises
     ------
@@ -68,11 +73,14 @@ def compare(
     if ci_prob is not None and not 0 < ci_prob < 1:
         raise StudyError(f"ci_prob must be between 0 and 1, got {ci_prob!r}")
     estimands = fitted["estimands"].to_dataset()
-    ess, rhat = _diagnostics(estimands[names])
     dims = [column for column in rows if column not in MEASURES]
-    table = pd.DataFrame(
-        [_compare_row(row, dims, estimands, ess, rhat, ci_prob) for row in rows.to_dict("records")]
-    )
+    table = pd.DataFrame(columns=COLUMNS)  # no printed number belongs to these data
+    if len(rows):
+        ess, rhat = _diagnostics(estimands[names])
+        records = rows.to_dict("records")
+        table = pd.DataFrame(
+            [_compare_row(row, dims, estimands, ess, rhat, ci_prob) for row in records]
+        )
     table.attrs = {
         name: fitted.attrs[name] for name in ("study", "unit", "data_title", "synthetic")
     }

@@ -652,7 +652,7 @@ def _published(study: Study, data: xr.Dataset, estimands: xr.Dataset) -> Any:
             label in array[name].values for name, label in given.items()
         )
 
-    return table[[there(row) for row in table.to_dict("records")]]
+    return table[np.array([there(row) for row in table.to_dict("records")], dtype=bool)]
 
 
 def _table_to_dataset(table: Any) -> xr.Dataset:

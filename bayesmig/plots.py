@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bayesmig.comparison import compare, quantities
+from bayesmig.errors import StudyError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,9 +49,16 @@ def plot_compare(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    StudyError
+        For an unknown quantity, or data to which no printed number belongs.
     """
     names = quantities(fitted)[:1] if quantity is None else quantity
     names = [names] if isinstance(names, str) else list(names)
+    if not names:
+        raise StudyError("no printed number belongs to these data: there is nothing to compare")
     whole = compare(fitted, ci_prob, names)
     tables = [whole[whole.quantity == name] for name in names]
     labels = list(dict.fromkeys(label for table in tables for label in table.coordinates))

@@ -46,7 +46,7 @@ def report(fitted: xr.DataTree, folder: str | Path) -> Path:
         left_out=fitted["data"].attrs.get("left_out", ""),
         problems=problems(fitted),
         clean="" if problems(fitted) else _clean(diagnostics),
-        plot=_png(fitted),
+        plot=_png(fitted) if quantities(fitted) else "",
         comparison={
             name: table[table.quantity == name].to_dict("records") for name in quantities(fitted)
         },

@@ -37,6 +37,8 @@ class Study:
         The folder's import path.
     unit : str
         Unit of the estimands.
+    decimals : int
+        That the paper prints.
     sampling : mapping
         Settings of NUTS that this study's graph wants by default (``draws`` among them).
     """
@@ -46,6 +48,7 @@ class Study:
     citation: str
     package: str
     unit: str
+    decimals: int = 1
     sampling: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
