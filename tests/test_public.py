@@ -11,10 +11,10 @@ import bayesmig as bm
 import bayesmig.models
 
 ERRORS = ["DataError", "PriorError", "StudyError"]
-WARNINGS = ["ConvergenceWarning", "RecompiledWarning"]
+WARNINGS = ["ConvergenceWarning", "DataWarning", "RecompiledWarning"]
 PROMISED = """
     list_studies load_study fit refit compile open_fit save_fit compare plot_compare report
-    sensitivity calibrate coverage prior_predictive add_groups Study PriorSet Spec
+    sensitivity calibrate coverage prior_predictive add_groups rebase Study PriorSet Spec
 """.split()
 
 
@@ -81,7 +81,7 @@ assert hidden == [], hidden
 
 def test_a_study_describes_itself():
     study = bm.load_study("emigration")
-    assert bm.list_studies() == ["emigration"]
+    assert bm.list_studies() == ["emigration", "social_capital"]
     assert isinstance(study, bm.Study)
     assert bm.load_study("emigration") is study
     assert repr(study) == f"<study emigration: {study.title}>"
@@ -94,7 +94,7 @@ def test_an_unknown_study():
         with pytest.raises(bm.StudyError) as caught:
             call("emmigration")
         assert str(caught.value) == (
-            "unknown study 'emmigration' (did you mean 'emigration'?); valid: emigration"
+            "unknown study 'emmigration' (did you mean 'emigration'?); valid: emigration, social_capital"
         )
 
 
@@ -107,12 +107,12 @@ def test_a_second_study_is_found_in_its_folder(tmp_path, monkeypatch):
     )
     (tmp_path / "stray.py").write_text("raise RuntimeError('a module is no study')")
     monkeypatch.setattr(bayesmig.models, "__path__", [*bayesmig.models.__path__, str(tmp_path)])
-    assert bm.list_studies() == ["emigration", "second"]
+    assert bm.list_studies() == ["emigration", "second", "social_capital"]
     try:
         assert bm.load_study("second").title == "Another paper"
         with pytest.raises(bm.StudyError) as caught:
             bm.load_study("third")
-        assert str(caught.value) == "unknown study 'third'; valid: emigration, second"
+        assert str(caught.value) == "unknown study 'third'; valid: emigration, second, social_capital"
     finally:
         sys.modules.pop("bayesmig.models.second", None)
         vars(bayesmig.models).pop("second", None)

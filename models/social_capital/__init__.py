@@ -11,5 +11,6 @@ study = Study(
     ),
     package=__name__,
     unit="log odds",
+    decimals=3,
     sampling={"draws": 1000, "tune": 500},
 )

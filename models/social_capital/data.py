@@ -52,7 +52,9 @@ COLUMNS = ("outcome", *LEVELS, *YES_NO, *NUMBERS, *IDENTIFIERS)
 PERSON = "row"  # dim of the analysis file
 
 
-def example(stratum: str = "all", tables: int = 1) -> xr.Dataset:
+def example(
+    stratum: str = "all", tables: int = 1, n: int = 10_012, municipalities: int = 80
+) -> xr.Dataset:
     """Return the synthetic twin: the survey itself is distributed after registration.
 
     Parameters
@@ -62,13 +64,16 @@ def example(stratum: str = "all", tables: int = 1) -> xr.Dataset:
     tables : {1, 2}
         Whose estimates are the truth: Table 1, or Tables 2a-c, where coefficients
         differ between strata and nobody self-employed with extended ties aspires.
+    n, municipalities : int
+        People and places; by default as many as in Table 1.
 
     Returns
     -------
     Dataset
         As `simulate` makes it, with one seed.
     """
-    return simulate(seed=2002, stratum=stratum, tables=tables, separated=tables == 2)
+    size = {"n": n, "municipalities": municipalities}
+    return simulate(seed=2002, stratum=stratum, tables=tables, separated=tables == 2, **size)
 
 
 def simulate(truth: xr.Dataset | None = None, seed: int = 0, **how: Any) -> xr.Dataset:
@@ -245,8 +250,8 @@ def comparable(data: xr.Dataset) -> pd.DataFrame:
         parts.append(rows[rows.of != "all"].assign(stratum=lambda part: part.of))
         parts.append(_differences(printed.strata_differences(printed.read())))
     table = pd.concat(parts, ignore_index=True).reindex(columns=COMPARABLE)
-    words = ["stratum", "pair", "note"]
-    return table.assign(**table[words].fillna(""))
+    words = table[["stratum", "pair", "note"]].astype(object)
+    return table.assign(**words.where(words.notna(), ""))
 
 
 COMPARABLE = (

@@ -84,6 +84,36 @@ def test_likelihood_of_each_person(twin, x, intercepts, reference):
     np.testing.assert_allclose(found.values, expected, rtol=0, atol=1e-10)
 
 
+def test_four_outcomes_of_a_table_of_ones_own():
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(
+        {
+            "fate": rng.choice(["w", "x", "y", "z"], 300),
+            "age": rng.normal(40, 9, size=300),
+            "village": rng.choice(list("abcdefg"), 300),
+        }
+    )
+    options = {
+        "formula": "age", "group": "village", "outcome": "fate", "reference": "y",
+        "intercepts": "correlated", "collapse": False,
+    }  # fmt: skip
+    model = STUDY.build(frame, **options)
+    assert list(model.coords["outcome"]) == ["y", "w", "x", "z"]
+    point = random_point(model, 6)
+    derived = graph.derived(model, point, strict=True)
+    expected = oracle.log_likelihood(
+        frame[["age"]].to_numpy(),
+        frame["fate"].to_numpy(),
+        [list(model.coords["group"]).index(v) for v in frame["village"]],
+        derived["intercept"],
+        derived["log_odds"],
+        derived["group_effect"],
+        ("y", "w", "x", "z"),
+    )
+    found = STUDY.log_likelihood(frame, point, **options)
+    np.testing.assert_allclose(found.values, expected, rtol=0, atol=1e-10)
+
+
 def test_weights_multiply_each_person(twin, x):
     options = {"weights": "weight", "collapse": False}
     model = STUDY.build(twin, **options)
