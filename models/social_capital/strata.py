@@ -78,7 +78,8 @@ def differences(source: xr.DataTree | Mapping[str, xr.DataTree]) -> pd.DataFrame
             "probability": (flat > 0).mean("sample"),
         }
     ).to_dataframe()
-    return table.join(_footnote()).reset_index()
+    table = table.reorder_levels(["pair", "contrast", "term"]).join(_footnote())
+    return table.reset_index()
 
 
 def _footnote() -> pd.DataFrame:
