@@ -94,7 +94,8 @@ def test_an_unknown_study():
         with pytest.raises(bm.StudyError) as caught:
             call("emmigration")
         assert str(caught.value) == (
-            "unknown study 'emmigration' (did you mean 'emigration'?); valid: emigration, social_capital"
+            "unknown study 'emmigration' (did you mean 'emigration'?); "
+            "valid: emigration, social_capital"
         )
 
 
@@ -112,7 +113,9 @@ def test_a_second_study_is_found_in_its_folder(tmp_path, monkeypatch):
         assert bm.load_study("second").title == "Another paper"
         with pytest.raises(bm.StudyError) as caught:
             bm.load_study("third")
-        assert str(caught.value) == "unknown study 'third'; valid: emigration, second, social_capital"
+        assert (
+            str(caught.value) == "unknown study 'third'; valid: emigration, second, social_capital"
+        )
     finally:
         sys.modules.pop("bayesmig.models.second", None)
         vars(bayesmig.models).pop("second", None)

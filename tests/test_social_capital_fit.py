@@ -426,3 +426,21 @@ def test_contrasts_are_in_the_papers_order():
         people.CONTRASTS[letter] for letter in "ABC"
     ]
     assert len(estimands.contrasts(list("wxyz"))) == 6
+
+
+def test_a_separated_cell_has_a_finite_posterior():
+    """Nobody self-employed with extended ties aspires: print has -60.81 (5517)."""
+    data = STUDY.simulate(seed=6, n=4000, municipalities=20, tables=2, separated=True)
+    part = people.select(data, "extended")
+    cell = part["employment"].values == "self_employed"
+    assert cell.sum() > 20
+    assert not (part["outcome"].values[cell] == "aspires").any()
+    formula = "employment + male + urban"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bm.ConvergenceWarning)
+        with pytest.warns(bm.DataWarning, match="employment: self_employed = 1: none of"):
+            fitted = bm.fit(STUDY, part, formula=formula, **TINY)
+    draws = fitted["estimands"]["coefficient"].sel(contrast=A, term="employment: self_employed")
+    assert int(fitted["sample_stats"]["diverging"].sum()) == 0
+    assert -8 < float(draws.mean()) < 0
+    assert float(draws.std()) < 4
