@@ -33,10 +33,16 @@ notebooks-full: $(READY)
 calibrate: $(READY)
 	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth prior --priors calibration
 	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth example
+	$(RUN) -m bayesmig calibrate social_capital --example n=3000 --example municipalities=30 --option intercepts=correlated --n 100 --truth example
+	$(RUN) -m bayesmig calibrate snapshot --n 100 --truth example
+	for set in smooth ffk capps per_class per_year sparse; do \
+	  $(RUN) -m bayesmig calibrate snapshot --priors $$set --n 30 --draws 400 --truth example; done
 
-# seconds to the first draw, cold and warm, and what sampling costs
+# seconds to the first draw, cold and warm; the snapshot model and the multinomial logit against peers
 bench: $(READY)
 	$(RUN) benchmarks/start.py
+	$(RUN) benchmarks/snapshot.py
+	$(RUN) benchmarks/multinomial_logit.py
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null || \

@@ -24,6 +24,7 @@ _WHERE = {
     "compile": "fitting",
     "open_fit": "fitting",
     "save_fit": "fitting",
+    "rebase": "fitting",
     "prior_predictive": "fitting",
     "add_groups": "fitting",
     "compare": "comparison",

@@ -207,7 +207,7 @@ def _one(ready: Compiled, job: tuple[Any, ...], draws: int, tune: int) -> xr.Dat
     """Refit one simulated data set and set its draws against the truth."""
     model, truth, held, seed = job
     density = ready.graph.bind(model, seed, held)
-    settings = {k: v for k, v in ready.study.sampling.items() if k != "draws"}
+    settings = {k: v for k, v in ready.study.sampling.items() if k not in ("draws", "tune")}
     raw = density.sample(seed=seed, progress=False, draws=draws, tune=tune, chains=1, **settings)
     values = graph.parameters(model, density.split(_array(raw, "posterior", "unconstrained")))
     posterior = graph.dataset(model, values, ("chain", "draw"))

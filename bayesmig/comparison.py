@@ -13,6 +13,10 @@ from bayesmig.errors import StudyError
 from bayesmig.priors import unknown
 
 USUAL = 0.95  # probability of the posterior's interval where print has none
+COLUMNS = (
+    "quantity coordinates published published_low published_high published_prob mean sd low high "
+    "ci_prob difference_se overlap width_ratio contraction ess r_hat source note"
+).split()
 MEASURES = ("quantity", "estimate", "se", "ci_low", "ci_high", "ci_prob", "source", "note")
 
 
@@ -86,7 +90,7 @@ def compare(
         published one at its probability), contraction (the share of the prior's variance
         that the data have taken away), ess (the lower of bulk and tail), r_hat, source,
         note.  Values in the study's unit, NaN where print has no interval; ``attrs`` name
-        study, unit and data.
+        study, unit and data.  No rows where no printed number belongs to the data.
 
     Raises
     ------
@@ -106,15 +110,15 @@ def compare(
     if ci_prob is not None and not 0 < ci_prob < 1:
         raise StudyError(f"ci_prob must be between 0 and 1, got {ci_prob!r}")
     estimands = fitted["estimands"].to_dataset()
-    ess, rhat = _diagnostics(estimands[names])
-    prior_sd = fitted["prior_sd"].to_dataset() if "prior_sd" in fitted else ess * np.nan
     dims = [column for column in rows if column not in MEASURES]
-    table = pd.DataFrame(
-        [
-            _compare_row(row, dims, estimands, prior_sd, ess, rhat, ci_prob)
-            for row in rows.to_dict("records")
-        ]
-    )
+    table = pd.DataFrame(columns=COLUMNS)  # no printed number belongs to these data
+    if len(rows):
+        ess, rhat = _diagnostics(estimands[names])
+        prior_sd = fitted["prior_sd"].to_dataset() if "prior_sd" in fitted else ess * np.nan
+        records = rows.to_dict("records")
+        table = pd.DataFrame(
+            [_compare_row(row, dims, estimands, prior_sd, ess, rhat, ci_prob) for row in records]
+        )
     table.attrs = {
         name: fitted.attrs[name] for name in ("study", "unit", "data_title", "synthetic")
     }

@@ -14,7 +14,7 @@ class StudyError(ValueError):
 
 
 class DataWarning(UserWarning):
-    """Part of the data is not used: says how much, which, and why."""
+    """Data that do not say all that is asked of them: says which, and what is made of it."""
 
 
 class ConvergenceWarning(UserWarning):

@@ -20,6 +20,7 @@ import numpy as np
 import xarray as xr
 
 from bayesmig import compiled, graph
+from bayesmig.comparison import MEASURES
 from bayesmig.errors import ConvergenceWarning, RecompiledWarning, StudyError
 from bayesmig.priors import PriorSet, read_text, unknown
 from bayesmig.study import Study, load_study
@@ -79,6 +80,7 @@ def compile(study: Study | str, data: xr.Dataset, priors: Any = None, **options:
     started = time.perf_counter()
     study = load_study(study) if isinstance(study, str) else study
     chosen, complete = study.resolve(priors, options)
+    data = study.dataset(data)
     model = study.build(data, chosen, **complete)
     built = time.perf_counter()
     compiled_graph, reused = compiled.compile_graph(model)
@@ -110,8 +112,8 @@ def fit(
     priors : None, str, Path, mapping or PriorSet
         The default, a named set, a TOML file, overrides of the default, or a set.
     draws, tune, chains : int
-        Draws kept and thrown away in each chain; without ``draws`` what the study
-        needs, without ``tune`` 1000.
+        Draws kept and thrown away in each chain; without the first two what the study
+        needs (1000 where it says nothing).
     seed : int
         The same seed gives the same draws.
     progress : bool
@@ -184,6 +186,7 @@ def refit(
     start = fitted if isinstance(fitted, Compiled) else _rebuild(fitted)
     many_priors = priors if isinstance(priors, list) else [priors]
     many_data = list(data) if isinstance(data, list | tuple) else [data]
+    many_data = [d if d is None else start.study.dataset(d) for d in many_data]
     jobs = [(p, d) for p in many_priors for d in many_data]
 
     def one(job: tuple[Any, Any]) -> xr.DataTree:
@@ -228,6 +231,37 @@ def open_fit(path: str | Path) -> xr.DataTree:
     return fitted
 
 
+def rebase(fitted: xr.DataTree, reference: str) -> xr.DataTree:
+    """Return a fit whose estimands are against another reference: exact, draw by draw.
+
+    The parameters of the graph stay as they were sampled; printed numbers are turned where
+    the estimands now say the opposite.
+
+    Parameters
+    ----------
+    fitted : DataTree
+    reference : str
+        An outcome of the fit.
+
+    Raises
+    ------
+    StudyError
+        If the study has no reference, or no such outcome.
+    """
+    study = load_study(fitted.attrs["study"])
+    change = getattr(study._part("estimands"), "rebase", None)
+    if change is None:
+        raise StudyError(f"study {study.name!r} has no reference to change")
+    estimands = change(fitted["posterior"].to_dataset(), reference)
+    table = _published(study, fitted["data"].to_dataset(), estimands)
+    changed = fitted.copy()
+    changed["estimands"] = xr.DataTree(estimands)
+    changed["published"] = xr.DataTree(_table_to_dataset(table))
+    changed.attrs = {**fitted.attrs, "reference": reference}
+    changed.attrs["diagnostics"] = json.dumps(diagnose(changed))
+    return changed
+
+
 def prior_predictive(
     study: Study | str,
     data: xr.Dataset,
@@ -247,6 +281,7 @@ def prior_predictive(
     """
     study = load_study(study) if isinstance(study, str) else study
     chosen, complete = study.resolve(priors, options)
+    data = study.dataset(data)
     model = study.build(data, chosen, **{**complete, **study.simulating})
     prior, predictive = _prior_groups(model, draws, seed)
     return xr.DataTree.from_dict(
@@ -319,8 +354,8 @@ def _sample(
     sampling: Mapping[str, Any],
 ) -> xr.DataTree:
     settings = {**ready.study.sampling, **sampling}
-    usual = settings.pop("draws", 1000)
-    draws, tune = usual if draws is None else draws, 1000 if tune is None else tune
+    usual = settings.pop("draws", 1000), settings.pop("tune", 1000)
+    draws, tune = usual[0] if draws is None else draws, usual[1] if tune is None else tune
     for name, value, least in (("draws", draws, 1), ("tune", tune, 1), ("chains", chains, 1)):
         if not isinstance(value, Integral) or value < least:
             raise StudyError(f"{name} must be a whole number from {least} on, got {value!r}")
@@ -342,7 +377,7 @@ def _sample(
             "posterior": posterior,
             "estimands": estimands,
             "prior_sd": _prior_sd(ready, seed),
-            "published": _table_to_dataset(ready.study._part("data").comparable(ready.data)),
+            "published": _table_to_dataset(_published(ready.study, ready.data, estimands)),
             "sample_stats": stats,
             "observed_data": _data_group(ready.model, observed=True),
             "constant_data": _data_group(ready.model, observed=False),
@@ -612,11 +647,29 @@ def _version(library: str) -> str:
 
 def _prior_sd(ready: Compiled, seed: int) -> xr.Dataset:
     """Return the standard deviation of each estimand under the prior."""
-    values = {n: v[None] for n, v in graph.prior_draws(ready.model, PRIOR_DRAWS, seed).items()}
-    observed = {rv.name for rv in ready.model.observed_RVs}
-    draws = {name: value for name, value in values.items() if name not in observed}
+    values = graph.prior_draws(ready.model, PRIOR_DRAWS, seed, observed=False)
+    draws = {name: value[None] for name, value in values.items()}
     prior = graph.dataset(ready.model, draws, ("chain", "draw"))
     return ready.study.estimands(prior, ready.data).std(("chain", "draw"), ddof=1)
+
+
+def _published(study: Study, data: xr.Dataset, estimands: xr.Dataset) -> Any:
+    """Return the printed numbers whose quantity and labels the estimands have."""
+    table = study._part("data").comparable(data)
+    turn = getattr(study._part("estimands"), "turned", None)
+    table = table if turn is None else turn(table, estimands)
+    labels = [name for name in table if name not in MEASURES]
+
+    def there(row: dict[str, Any]) -> bool:
+        if row["quantity"] not in estimands:
+            return False
+        given = {name: row[name] for name in labels if row[name] != ""}
+        array = estimands[row["quantity"]]
+        return set(given) == set(array.dims) - {"chain", "draw"} and all(
+            label in array[name].values for name, label in given.items()
+        )
+
+    return table[np.array([there(row) for row in table.to_dict("records")], dtype=bool)]
 
 
 def _table_to_dataset(table: Any) -> xr.Dataset:

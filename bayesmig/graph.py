@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pymc as pm
     import xarray as xr
 
-CHUNK = 2_000_000  # inputs and outputs at once when evaluating over draws; more in between
+CHUNK = 20_000_000  # numbers held at once when evaluating over draws
 
 
 def parameters(model: pm.Model, unconstrained: list[np.ndarray]) -> dict[str, np.ndarray]:
@@ -141,11 +141,14 @@ def _with_known_sizes(outputs: list[Any]) -> list[Any]:
     return graph_replace(outputs, known) if known else outputs
 
 
-def prior_draws(model: pm.Model, draws: int, seed: int) -> dict[str, np.ndarray]:
+def prior_draws(
+    model: pm.Model, draws: int, seed: int, observed: bool = True
+) -> dict[str, np.ndarray]:
     """Draw parameters, derived and observed variables from the prior: (draw, *shape) each."""
     import pymc as pm
 
-    variables = [*model.free_RVs, *model.deterministics, *model.observed_RVs]
+    variables = [*model.free_RVs, *model.deterministics]
+    variables += model.observed_RVs if observed else []
     values = pm.draw(variables, draws=draws, random_seed=seed, mode=_mode())
     arrays = [np.asarray(v)[None] if draws == 1 else np.asarray(v) for v in values]
     return {v.name: array for v, array in zip(variables, arrays, strict=True)}
@@ -164,7 +167,8 @@ def dataset(
     arrays = {}
     for name, given in values.items():
         value = np.asarray(given)
-        dims = tuple(model.named_vars_to_dims.get(name) or ())
+        # a density has no dims of its variable's support, which are the last
+        dims = tuple(model.named_vars_to_dims.get(name) or ())[: value.ndim - len(sample_dims)]
         rest = value.ndim - len(sample_dims) - len(dims)
         arrays[name] = ((*sample_dims, *dims, *(f"{name}_dim_{i}" for i in range(rest))), value)
     used = {dim for dims, _ in arrays.values() for dim in dims}
@@ -292,8 +296,7 @@ def _evaluate(
         if seed is not None:
             reseed_rngs(rngs, seed)
         return [np.asarray(value) for value in function(*flat)]
-    first = function(*(a[:1] for a in flat))
-    width = sum(a[0].size for a in flat) + sum(np.size(value) for value in first)
+    width = max(1, sum(a[0].size for a in flat) + _held(replaced))
     step = max(1, CHUNK // width)
     parts = []
     for i in range(0, len(flat[0]), step):
@@ -319,6 +322,15 @@ def _small(value: np.ndarray) -> np.ndarray:
         return value
     least = np.promote_types(np.int16, np.min_scalar_type(-1 - np.abs(value).max()))
     return value.astype(least)
+
+
+def _held(outputs: list[Any]) -> int:
+    """Numbers of data in a graph: as many are likely to be held for each point."""
+    from pytensor.compile.sharedvalue import SharedVariable
+    from pytensor.graph.traversal import graph_inputs
+
+    data = {v for v in graph_inputs(outputs) if isinstance(v, SharedVariable)}
+    return sum(np.size(v.get_value(borrow=True)) for v in data if hasattr(v.type, "ndim"))
 
 
 def _batched(value: np.ndarray, variable: Any, points: int) -> np.ndarray:

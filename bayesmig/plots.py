@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bayesmig.comparison import compare, data_title, headline
+from bayesmig.errors import StudyError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,9 +57,16 @@ def plot_compare(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    StudyError
+        For an unknown quantity, or data to which no printed number belongs.
     """
     names = headline(fitted) if quantity is None else quantity
     names = [names] if isinstance(names, str) else list(names)
+    if not names:
+        raise StudyError("no printed number belongs to these data: there is nothing to compare")
     whole = compare(fitted, ci_prob, names)
     if (whole.coordinates == "").all():
         return _plot_scalars(fitted, whole)

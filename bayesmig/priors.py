@@ -184,7 +184,7 @@ class PriorSet:
     def _repr_html_(self) -> str:
         return f"<p><b>{self.name}</b>: {self.about}</p>{self.table().to_html()}"
 
-    def variable(self, name: str, *dims: str, support: str = "real") -> Any:
+    def variable(self, name: str, *dims: str, support: str = "real", transform: Any = None) -> Any:
         """Create the parameter in the active PyMC model.
 
         The numbers enter as ``pm.Data`` of the parameter's own shape, so that another
@@ -198,6 +198,9 @@ class PriorSet:
             Its dims in the graph.
         support : {"real", "positive", "unit", "simplex"}
             Where it lives; a wider prior is refused.
+        transform : pymc Transform, optional
+            Coordinates for the sampler if the prior is on the whole line; the prior stays
+            what it is.  ``transform.data`` names the ``pm.Data`` that it reads.
         """
         import pymc as pm
 
@@ -209,7 +212,7 @@ class PriorSet:
                 f"prior of {name!r} has dims {_as_dims(stated)}, the graph's are {dims}"
             )
         if isinstance(spec, Spec):
-            variable = _create(spec, name, dims, model)
+            variable = _create(spec, name, dims, model, transform)
             if name in self.given:
                 _check_numbers(name, spec, variable)
         else:
@@ -363,7 +366,9 @@ def unknown(kind: str, name: object, valid: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}{hint}; valid: {', '.join(map(str, valid))}"
 
 
-def _create(spec: Spec, name: str, dims: tuple[str, ...], model: pm.Model) -> Any:
+def _create(
+    spec: Spec, name: str, dims: tuple[str, ...], model: pm.Model, transform: Any = None
+) -> Any:
     import pymc as pm
 
     family: Any = getattr(pm, spec.dist, None)
@@ -383,7 +388,13 @@ def _create(spec: Spec, name: str, dims: tuple[str, ...], model: pm.Model) -> An
     numbers = {
         key: pm.Data(f"{name}_{key}", value, dims=dims or None) for key, value in values.items()
     }
-    return family(name, **numbers, dims=dims or None)
+    if transform is None or _bounds(family.dist(**numbers)) != SUPPORTS["real"]:
+        return family(name, **numbers, dims=dims or None)
+    # PyMC takes into the density only what variables depend on, so that the data of the
+    # transform must be among it; PyTensor drops the zero when it compiles
+    nothing = sum(0.0 * data.sum() for data in transform.data)
+    numbers = {key: number + nothing for key, number in numbers.items()}
+    return family(name, **numbers, dims=dims or None, transform=transform)
 
 
 def _is_family(candidate: object) -> bool:

@@ -47,7 +47,7 @@ def report(fitted: xr.DataTree, folder: str | Path) -> Path:
         left_out=fitted["data"].attrs.get("left_out", ""),
         problems=problems(fitted),
         clean="" if problems(fitted) else _clean(diagnostics),
-        plot=_png(fitted),
+        plot=_png(fitted) if quantities(fitted) else "",
         comparison={name: part.to_dict("records") for name, part in tables(table).items()},
         audit_failed=audit[~audit.holds].to_dict("records"),
         audit_held=audit[audit.holds].to_dict("records"),

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bayesmig import priors as _priors
-from bayesmig.errors import PriorError, StudyError
+from bayesmig.errors import DataError, PriorError, StudyError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,13 +167,32 @@ class Study:
                 )
         return chosen, {**defaults, **chosen.options, **options}
 
-    def build(self, data: xr.Dataset, priors: Any = None, **options: Any) -> pm.Model:
+    def dataset(self, data: Any) -> Any:
+        """Return a DataFrame as the Dataset that the graph takes; anything else as it is.
+
+        Raises
+        ------
+        DataError
+            If this study takes no DataFrame.
+        """
+        import pandas as pd
+
+        if not isinstance(data, pd.DataFrame):
+            return data
+        convert = getattr(self._part("data"), "from_frame", None)
+        if convert is None:
+            raise DataError(
+                f"study {self.name!r} takes no DataFrame; study.read(path) makes a Dataset"
+            )
+        return convert(data)
+
+    def build(self, data: Any, priors: Any = None, **options: Any) -> pm.Model:
         """Build the graph: a PyMC model with coords, dims and observed distributions.
 
         Parameters
         ----------
-        data : Dataset
-            From `example`, `read` or `simulate`.
+        data : Dataset or DataFrame
+            From `example`, `read` or `simulate`; a DataFrame where the study takes one.
         priors
             As for `priors`.
         **options
@@ -184,7 +203,7 @@ class Study:
         DataError, PriorError, StudyError
         """
         chosen, complete = self.resolve(priors, options)
-        model = self._part("graph").build(data, chosen, **complete)
+        model = self._part("graph").build(self.dataset(data), chosen, **complete)
         ignored = sorted(name for name in chosen.given if name not in model.named_vars)
         if ignored:
             raise PriorError(

@@ -14,7 +14,7 @@ ERRORS = ["DataError", "PriorError", "StudyError"]
 WARNINGS = ["DataWarning", "ConvergenceWarning", "RecompiledWarning"]
 PROMISED = """
     list_studies load_study fit refit compile open_fit save_fit compare plot_compare report
-    sensitivity calibrate coverage prior_predictive add_groups Study PriorSet Spec
+    sensitivity calibrate coverage prior_predictive add_groups rebase Study PriorSet Spec
 """.split()
 
 

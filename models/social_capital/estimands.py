@@ -1,0 +1,129 @@
+"""From the graph's variables to what the paper prints: every contrast, not only two."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesmig.errors import StudyError
+from bayesmig.priors import unknown
+
+LOGISTIC_VARIANCE = np.pi**2 / 3  # of the latent error of a log odds
+
+
+def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
+    """Return coefficients and spread of every contrast between two outcomes.
+
+    Parameters
+    ----------
+    draws : Dataset
+        ``log_odds`` (..., outcome, term), ``intercept`` (..., outcome) and
+        ``group_covariance`` (..., outcome, outcome_too) against the first outcome, the
+        reference; perhaps with a dim ``stratum``.
+    data : Dataset
+        The people; nothing of them is needed.
+
+    Returns
+    -------
+    Dataset
+        For each contrast "outcome:against", draw by draw: ``coefficient`` (contrast, term),
+        log odds per unit of the formula's columns; ``intercept`` (contrast), log odds of
+        somebody at the means of all columns in a typical group; ``group_sd`` (contrast),
+        standard deviation of the groups' log odds; ``variance_share`` (contrast), the part
+        of the latent variance between groups, s^2 / (s^2 + pi^2 / 3).  With strata each has
+        the dim ``stratum`` too, and ``stratum_difference`` (pair, contrast, term) is the
+        difference of coefficients.  ``coefficient_as_printed`` repeats the coefficients, to
+        be compared with what is printed wrong.
+    """
+    return _contrasted(draws, [str(label) for label in draws.outcome.values])
+
+
+def rebase(draws: xr.Dataset, reference: str) -> xr.Dataset:
+    """Return the estimands with contrasts against another outcome first: exact, per draw.
+
+    Raises
+    ------
+    StudyError
+        For an outcome that is not there.
+    """
+    outcomes = [str(label) for label in draws.outcome.values]
+    if reference not in outcomes:
+        raise StudyError(f"reference: {unknown('outcome', reference, outcomes)}")
+    return _contrasted(draws, [reference, *(label for label in outcomes if label != reference)])
+
+
+def turned(table: pd.DataFrame, found: xr.Dataset) -> pd.DataFrame:
+    """Turn the sign of printed contrasts that the estimands have the other way round."""
+    known = set(found.contrast.values)
+    other = table.contrast.map(lambda label: ":".join(reversed(label.split(":"))))
+    turn = ~table.contrast.isin(known) & other.isin(known)
+    if not turn.any():
+        return table
+    table = table.copy()
+    rows = table[turn]
+    words = rows.note + " (printed as " + rows.contrast + ", sign turned)"
+    table.loc[turn, ["contrast", "note"]] = np.column_stack([other[turn], words.str.strip()])
+    table.loc[turn, "estimate"] = -rows.estimate
+    table.loc[turn, "ci_low"], table.loc[turn, "ci_high"] = -rows.ci_high, -rows.ci_low
+    return table
+
+
+def contrasts(outcomes: list[str]) -> list[tuple[str, str]]:
+    """Return pairs (outcome, against): A, B and C in the paper's order for its outcomes."""
+    pairs = [(k, j) for k in range(1, len(outcomes)) for j in reversed(range(k))]
+    return [(outcomes[k], outcomes[j]) for k, j in pairs]
+
+
+def _contrasted(draws: xr.Dataset, outcomes: list[str]) -> xr.Dataset:
+    pairs = contrasts(outcomes)
+    labels = xr.DataArray([":".join(pair) for pair in pairs], dims="contrast", name="contrast")
+    first = xr.DataArray([pair[0] for pair in pairs], dims="contrast")
+    second = xr.DataArray([pair[1] for pair in pairs], dims="contrast")
+
+    def against(array: xr.DataArray) -> xr.DataArray:
+        values = array.sel(outcome=first) - array.sel(outcome=second)
+        return values.drop_vars("outcome", errors="ignore").assign_coords(contrast=labels)
+
+    coefficient = against(draws["log_odds"])
+    covariance = draws["group_covariance"]
+    of_pair = [
+        covariance.sel(outcome=one, outcome_too=other).drop_vars(["outcome", "outcome_too"])
+        for one, other in ((first, first), (second, second), (first, second))
+    ]
+    variance = (of_pair[0] + of_pair[1] - 2 * of_pair[2]).assign_coords(contrast=labels)
+    found = xr.Dataset(
+        {
+            "coefficient": coefficient,
+            "intercept": against(draws["intercept"]),
+            "group_sd": np.sqrt(variance),
+            "variance_share": variance / (variance + LOGISTIC_VARIANCE),
+            "coefficient_as_printed": coefficient,
+        },
+        attrs={"unit": "log odds", "reference": outcomes[0]},
+    )
+    order = ("stratum", "contrast", "term")
+    found = found.transpose(..., *(dim for dim in order if dim in found.dims))
+    if "stratum" not in found.dims:
+        return found
+    return found.drop_vars("coefficient_as_printed").assign(
+        stratum_difference=stratum_differences(found["coefficient"])
+    )
+
+
+def stratum_differences(coefficient: xr.DataArray) -> xr.DataArray:
+    """Differences of coefficients between strata, later less earlier: (pair, contrast, term).
+
+    The draws of separate fits may be put side by side along ``stratum`` first: they are
+    independent, so any pairing of draws will do.
+    """
+    labels = [str(label) for label in coefficient.stratum.values]
+    pairs = list(combinations(range(len(labels)), 2))
+    parts = [
+        coefficient.isel(stratum=j, drop=True) - coefficient.isel(stratum=i, drop=True)
+        for i, j in pairs
+    ]
+    names = pd.Index([f"{labels[j]} - {labels[i]}" for i, j in pairs], name="pair")
+    return xr.concat(parts, names).transpose(..., "pair", "contrast", "term")

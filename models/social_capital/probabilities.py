@@ -1,0 +1,279 @@
+"""Probabilities of the outcomes, and average marginal effects in percentage points.
+
+A coefficient is a log odds within one municipality.  A probability needs a municipality:
+a known one, a new one drawn from the population of municipalities, or the average over
+that population ("marginal").  The mean over draws of a new one is the marginal; its
+interval is wider, because nobody knows which municipality it is.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesmig.errors import DataError, StudyError
+from bayesmig.models.social_capital import data as people
+from bayesmig.models.social_capital.design import Design, design, options_of
+from bayesmig.models.social_capital.likelihood import probabilities as softmax
+from bayesmig.priors import unknown
+
+MARGINAL, NEW = "marginal", "new"
+NODES = 7  # of the quadrature over municipalities, for each factor
+MOST_NODES = 20_000
+DRAWS = 200
+
+
+def probabilities(
+    fitted: xr.DataTree,
+    people_: Any = None,
+    municipality: str = MARGINAL,
+    draws: int = DRAWS,
+    seed: int = 1,
+) -> xr.DataArray:
+    """Return probabilities of the outcomes for given people, draw by draw.
+
+    Parameters
+    ----------
+    fitted : DataTree
+    people_ : DataFrame or Dataset, optional
+        One row per person with the formula's columns (and the strata's); by default
+        those of the fit.
+    municipality : str
+        "marginal": averaged over the population of groups, by Gauss-Hermite quadrature;
+        "new": one group drawn from it for each draw; or the label of a group of the fit.
+    draws : int
+        How many of the posterior's draws, evenly thinned.
+    seed : int
+        For new groups.
+
+    Returns
+    -------
+    DataArray (draw, person, outcome)
+        Proportions.
+
+    Raises
+    ------
+    DataError
+        For a missing value or a level that the fit has not seen.
+    StudyError
+        For an unknown group.
+    """
+    table = _design(fitted)
+    frame = _frame(fitted, people_)
+    columns, stratum = table.columns_of(frame), _strata(fitted, table, frame)
+    logits = _Logits(fitted, table, draws)
+    values = np.empty((logits.draws, len(columns), len(table.outcomes)))
+    rng = np.random.default_rng(seed)
+    for i in range(logits.draws):
+        values[i] = logits.chances(i, columns, stratum, municipality, rng)
+    return xr.DataArray(
+        values,
+        {"draw": np.arange(logits.draws), "outcome": list(table.outcomes)},
+        ("draw", "person", "outcome"),
+        name="probability",
+    )
+
+
+def marginal_effects(
+    fitted: xr.DataTree, municipality: str = MARGINAL, draws: int = DRAWS, seed: int = 1
+) -> xr.DataArray:
+    """Return average marginal effects: changes of probabilities, in percentage points.
+
+    Everybody of the fit is given one value of a variable, then the other; the mean change
+    of the probabilities, over people by weight.  Yes-or-no columns go from 0 to 1,
+    categories from their reference to each level, numbers up by one unit from where
+    they are (age with its square).
+
+    Parameters
+    ----------
+    fitted, municipality, draws, seed
+        As for `probabilities`.
+
+    Returns
+    -------
+    DataArray (draw, change, outcome)
+        Percentage points; for each draw the outcomes' changes add up to zero.
+    """
+    table = _design(fitted)
+    frame = _frame(fitted, None)
+    option = options_of(fitted)["weights"]
+    weight = np.ones(len(frame)) if option is None else frame[option].to_numpy(dtype=float)
+    weight = weight / weight.sum()
+    stratum = _strata(fitted, table, frame)
+    changes = _changes(table, frame)
+    if not changes:
+        raise StudyError("the formula has no plain column whose change would mean something")
+    pairs = {
+        label: (table.columns_of(before), table.columns_of(after))
+        for label, (before, after) in changes.items()
+    }
+    logits = _Logits(fitted, table, draws)
+    values = np.empty((logits.draws, len(pairs), len(table.outcomes)))
+    for i in range(logits.draws):
+        for j, (before, after) in enumerate(pairs.values()):
+            # the same new group before and after
+            chances = [
+                logits.chances(i, columns, stratum, municipality, np.random.default_rng((seed, i)))
+                for columns in (before, after)
+            ]
+            values[i, j] = 100 * (weight @ (chances[1] - chances[0]))
+    return xr.DataArray(
+        values,
+        {
+            "draw": np.arange(logits.draws),
+            "change": list(pairs),
+            "outcome": list(table.outcomes),
+        },
+        ("draw", "change", "outcome"),
+        name="percentage_points",
+    )
+
+
+class _Logits:
+    """Draws of a fit, thinned, as the arrays that probabilities are made of."""
+
+    def __init__(self, fitted: xr.DataTree, table: Design, draws: int):
+        if draws < 1:
+            raise StudyError(f"draws must be a whole number from 1 on, got {draws!r}")
+        posterior = fitted["posterior"].to_dataset()
+        names = ["log_odds", "intercept", "group_covariance", "group_effect"]
+        if "stratum" not in posterior.dims:
+            three = posterior[names[:3]].expand_dims(stratum=list(table.strata))
+            posterior = three.assign(group_effect=posterior["group_effect"])
+        flat = posterior[names].stack(sample=("chain", "draw"), create_index=False)
+        at = np.unique(np.linspace(0, flat.sizes["sample"] - 1, draws).round().astype(int))
+        flat = flat.isel(sample=at).transpose("sample", "stratum", ...)
+        self.draws = len(at)
+        self.groups = table.groups
+        alternative = slice(1, None)
+        back = np.linalg.inv(table.to_terms)
+        self.slope = flat["log_odds"].values[:, :, alternative] @ back.T
+        self.intercept = flat["intercept"].values[:, :, alternative]
+        covariance = flat["group_covariance"].values[:, :, alternative, alternative]
+        values, vectors = np.linalg.eigh(covariance)
+        self.root = vectors * np.sqrt(np.maximum(values, 0))[..., None, :]
+        effect = flat["group_effect"].transpose("sample", "group", "outcome").values
+        self.effect = effect[..., alternative]
+        self.nodes, self.node_weights = _quadrature(self.root.shape[-1])
+
+    def chances(
+        self, i: int, columns: NDArray, stratum: NDArray, municipality: str, rng: Any
+    ) -> NDArray[np.float64]:
+        """Probabilities (person, outcome) of one draw."""
+        logit = np.empty((len(columns), self.slope.shape[2]))
+        shift: Any = rng.standard_normal(self.root.shape[-1]) if municipality == NEW else None
+        for s in range(self.slope.shape[1]):
+            rows = stratum == s
+            logit[rows] = columns[rows] @ self.slope[i, s].T + self.intercept[i, s]
+            if municipality == NEW:
+                logit[rows] += self.root[i, s] @ shift
+        if municipality == NEW:
+            return softmax(logit)
+        if municipality != MARGINAL:
+            if municipality not in self.groups:
+                raise StudyError(unknown("group", municipality, [MARGINAL, NEW, *self.groups]))
+            return softmax(logit + self.effect[i, self.groups.index(municipality)])
+        factor = np.exp(np.einsum("skf,nf->snk", self.root[i], self.nodes))
+        return _averaged()(np.exp(logit), factor, stratum, self.node_weights)
+
+
+@cache
+def _averaged() -> Any:
+    """Return the loop that averages probabilities over the quadrature's nodes."""
+    from numba import njit
+
+    @njit(fastmath={"arcp", "contract", "nsz", "reassoc"})
+    def averaged(odds, factor, stratum, weights):
+        people_, alternatives = odds.shape
+        found = np.zeros((people_, alternatives + 1))
+        for i in range(people_):
+            s = stratum[i]
+            for n in range(len(weights)):
+                total = 1.0
+                for k in range(alternatives):
+                    total += odds[i, k] * factor[s, n, k]
+                share = weights[n] / total
+                found[i, 0] += share
+                for k in range(alternatives):
+                    found[i, k + 1] += share * odds[i, k] * factor[s, n, k]
+        return found
+
+    return averaged
+
+
+def _quadrature(factors: int) -> tuple[NDArray, NDArray]:
+    """Nodes (node, factor) and weights of a product rule for independent standard normals."""
+    count = NODES
+    while count**factors > MOST_NODES and count > 3:
+        count -= 1
+    if count**factors > MOST_NODES:
+        raise StudyError(
+            f"{factors} free outcomes are too many for quadrature: municipality='new' instead"
+        )
+    points, weights = np.polynomial.hermite_e.hermegauss(count)
+    weights = weights / weights.sum()
+    nodes = np.stack(np.meshgrid(*[points] * factors, indexing="ij"), -1).reshape(-1, factors)
+    product = np.stack(np.meshgrid(*[weights] * factors, indexing="ij"), -1)
+    return nodes, product.reshape(-1, factors).prod(1)
+
+
+def _design(fitted: xr.DataTree) -> Design:
+    return design(fitted["data"].to_dataset(), **options_of(fitted))
+
+
+def _frame(fitted: xr.DataTree, given: Any) -> pd.DataFrame:
+    """The people asked about, the fit's own by default, categories as the fit has them."""
+    if given is None:
+        return people.frame(fitted["data"].to_dataset())
+    dataset = people.from_frame(given) if isinstance(given, pd.DataFrame) else given
+    return people.frame(dataset)
+
+
+def _strata(fitted: xr.DataTree, table: Design, frame: pd.DataFrame) -> NDArray[np.int64]:
+    name = options_of(fitted)["strata"]
+    if name is None:
+        return np.zeros(len(frame), dtype=np.int64)
+    if name not in frame:
+        raise DataError(f"the fit has strata by {name!r}, which these people lack")
+    labels = frame[name].astype(str)
+    unseen = ~labels.isin(table.strata)
+    if unseen.any():
+        raise DataError(f"{name}: {unknown('stratum', labels[unseen].iloc[0], table.strata)}")
+    return np.array([table.strata.index(label) for label in labels])
+
+
+def _changes(table: Design, frame: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """Everybody before and after each change of one variable of the formula."""
+    found = {}
+    for name in sorted(table.spec.required_variables, key=list(frame.columns).index):
+        column = frame[name]
+        if name == "age_squared":  # goes with age
+            continue
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            reference, *levels = column.cat.categories
+            for level in levels:
+                if (column == level).any():
+                    found[f"{name}: {level}"] = (
+                        _given(frame, name, reference),
+                        _given(frame, name, level),
+                    )
+        elif set(np.unique(column)) <= {0.0, 1.0}:
+            found[name] = (_given(frame, name, 0.0), _given(frame, name, 1.0))
+        else:
+            found[f"{name} + 1"] = (frame, _given(frame, name, column + 1))
+    return found
+
+
+def _given(frame: pd.DataFrame, name: str, value: Any) -> pd.DataFrame:
+    """Give everybody a value of one variable."""
+    if isinstance(frame[name].dtype, pd.CategoricalDtype):
+        value = pd.Categorical([value] * len(frame), categories=frame[name].cat.categories)
+    changed = frame.assign(**{name: value})
+    if name == "age" and "age_squared" in frame:
+        changed["age_squared"] = changed["age"] ** 2
+    return changed

@@ -1,0 +1,344 @@
+"""The graph against a likelihood written out person by person, and against MNLogit."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+
+import bayesmig as bm
+from bayesmig import fitting, graph
+from bayesmig.models.social_capital import data as people
+from bayesmig.models.social_capital import design, estimands
+from oracle import social_capital as oracle
+
+STUDY = bm.load_study("social_capital")
+N, PLACES = 700, 12
+STRUCTURES = ("independent", "correlated", "shared")
+# a scale of e^-20 is none, a prior of standard deviation 10,000 is flat
+NOTHING = {"dist": "LogNormal", "mu": -20, "sigma": 0.01}
+FLAT = {"coefficient": {"dist": "Normal", "mu": 0, "sigma": 1e4}, "group_scale": NOTHING}
+SHORT = "network + age + age_squared + male"
+
+
+@pytest.fixture(scope="module")
+def twin():
+    """Few people, with outcomes common enough for every category to occur."""
+    data = STUDY.simulate(seed=4, n=N, municipalities=PLACES)
+    rng = np.random.default_rng(1)
+    outcome = np.array(people.OUTCOMES)[rng.choice(3, p=[0.5, 0.2, 0.3], size=N)]
+    return data.assign(
+        outcome=data["outcome"].copy(data=outcome), weight=("row", rng.uniform(0.5, 2, N))
+    )
+
+
+@pytest.fixture(scope="module")
+def x(twin):
+    return oracle.columns(twin)
+
+
+def random_point(model, seed, lead=()):
+    """Free variables on their natural scale, around what is likely."""
+    rng = np.random.default_rng(seed)
+    point = {}
+    for rv in model.free_RVs:
+        dims = model.named_vars_to_dims[rv.name]
+        shape = (*lead, *(len(model.coords[dim]) for dim in dims))
+        values = rng.normal(0, 0.5, shape)
+        positive = rv.name in ("group_scale", "stratum_scale")
+        point[rv.name] = np.exp(values) if positive else values
+        if rv.name == "correlation":
+            point[rv.name] = 1 / (1 + np.exp(-values))
+    return point
+
+
+def group_numbers(data, groups, strata=None):
+    labels = data["municipality"].values.astype(str)
+    if strata is not None:
+        labels = [f"{s}, {g}" for s, g in zip(data[strata].values, labels, strict=True)]
+    return [list(groups).index(label) for label in labels]
+
+
+# The likelihood
+
+
+@pytest.mark.parametrize("intercepts", STRUCTURES)
+@pytest.mark.parametrize("reference", ["no_aspirations", "migrated"])
+def test_likelihood_of_each_person(twin, x, intercepts, reference):
+    options = {"intercepts": intercepts, "reference": reference, "collapse": False}
+    model = STUDY.build(twin, **options)
+    point = random_point(model, 3)
+    derived = graph.derived(model, point, strict=True)
+    outcomes = tuple(model.coords["outcome"])
+    assert outcomes[0] == reference
+    expected = oracle.log_likelihood(
+        x,
+        twin["outcome"].values,
+        group_numbers(twin, model.coords["group"]),
+        derived["intercept"],
+        derived["log_odds"],
+        derived["group_effect"],
+        outcomes,
+    )
+    found = STUDY.log_likelihood(twin, point, **options)
+    assert found.dims == ("row",)
+    np.testing.assert_allclose(found.values, expected, rtol=0, atol=1e-10)
+
+
+def test_four_outcomes_of_a_table_of_ones_own():
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(
+        {
+            "fate": rng.choice(["w", "x", "y", "z"], 300),
+            "age": rng.normal(40, 9, size=300),
+            "village": rng.choice(list("abcdefg"), 300),
+        }
+    )
+    options = {
+        "formula": "age", "group": "village", "outcome": "fate", "reference": "y",
+        "intercepts": "correlated", "collapse": False,
+    }  # fmt: skip
+    model = STUDY.build(frame, **options)
+    assert list(model.coords["outcome"]) == ["y", "w", "x", "z"]
+    point = random_point(model, 6)
+    derived = graph.derived(model, point, strict=True)
+    expected = oracle.log_likelihood(
+        frame[["age"]].to_numpy(),
+        frame["fate"].to_numpy(),
+        [list(model.coords["group"]).index(v) for v in frame["village"]],
+        derived["intercept"],
+        derived["log_odds"],
+        derived["group_effect"],
+        ("y", "w", "x", "z"),
+    )
+    found = STUDY.log_likelihood(frame, point, **options)
+    np.testing.assert_allclose(found.values, expected, rtol=0, atol=1e-10)
+
+
+def test_weights_multiply_each_person(twin, x):
+    options = {"weights": "weight", "collapse": False}
+    model = STUDY.build(twin, **options)
+    point = random_point(model, 5)
+    derived = graph.derived(model, point, strict=True)
+    weight = twin["weight"].values / twin["weight"].values.mean()
+    expected = oracle.log_likelihood(
+        x,
+        twin["outcome"].values,
+        group_numbers(twin, model.coords["group"]),
+        derived["intercept"],
+        derived["log_odds"],
+        derived["group_effect"],
+        weight=weight,
+    )
+    found = STUDY.log_likelihood(twin, point, **options)
+    np.testing.assert_allclose(found.values, expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("pooling", ["partial", "complete", "none"])
+def test_likelihood_with_strata(twin, pooling):
+    options = {"strata": "network", "pooling": pooling, "collapse": False}
+    with pytest.warns(bm.DataWarning):
+        model = STUDY.build(twin, **options)
+    point = random_point(model, 7)
+    derived = graph.derived(model, point, strict=True)
+    whole = oracle.columns(twin, without=("network",))
+    group = np.array(group_numbers(twin, model.coords["group"], "network"))
+    expected = np.empty(N)
+    for s, stratum in enumerate(("none", "extended", "close")):
+        # the oracle centres on the columns it is given: all people's, then these rows
+        every = oracle.log_likelihood(
+            whole,
+            twin["outcome"].values,
+            group,
+            derived["intercept"][s],
+            derived["log_odds"][s],
+            derived["group_effect"],
+        )
+        rows = twin["network"].values == stratum
+        expected[rows] = every[rows]
+    with pytest.warns(bm.DataWarning):
+        found = STUDY.log_likelihood(twin, point, **options)
+    np.testing.assert_allclose(found.values, expected, rtol=0, atol=1e-10)
+
+
+def test_several_draws_at_once_are_each_alone(twin):
+    model = STUDY.build(twin, formula=SHORT)
+    many = random_point(model, 9, lead=(2, 3))
+    together = graph.log_likelihood(model, many)["outcomes"]
+    alone = graph.log_likelihood(model, {k: v[1, 2] for k, v in many.items()})["outcomes"]
+    np.testing.assert_allclose(together[1, 2], alone, atol=1e-12)
+
+
+# The prior of the effects does not depend on the coordinates they are sampled in
+
+
+@pytest.mark.parametrize("intercepts", STRUCTURES)
+def test_effects_have_the_stated_covariance_a_priori(twin, intercepts):
+    model = STUDY.build(twin, formula="male", intercepts=intercepts)
+    values = graph.prior_draws(model, 1500, seed=2)
+    scores = values["group_effect"][..., 1:]
+    covariance = values["group_covariance"][:, 1:, 1:]
+    root = np.linalg.cholesky(covariance + 1e-9 * np.eye(2))
+    if intercepts == "shared":  # one factor: both effects are multiples of one normal
+        standard = scores[..., 0] / np.sqrt(covariance[:, None, 0, 0])
+        ratio = covariance[:, 0, 1] / covariance[:, 0, 0]
+        np.testing.assert_allclose(scores[..., 1], ratio[:, None] * scores[..., 0], atol=1e-8)
+        assert standard.std() == pytest.approx(1, abs=0.03)
+        return
+    standard = np.linalg.solve(root[:, None], scores[..., None])[..., 0]
+    # 1,500 draws of 12 groups, two effects each
+    assert abs(standard.mean()) < 0.03
+    np.testing.assert_allclose(np.cov(standard.reshape(-1, 2).T), np.eye(2), atol=0.05)
+
+
+def test_density_is_that_of_the_model_whatever_the_coordinates(twin, x):
+    """Log density of parameters and effects: priors, standard normals and likelihood.
+
+    The graph's own differs by the Jacobian of its coordinates, which depends on the
+    scales only; so differences at fixed scales must agree.
+    """
+    model = STUDY.build(twin, collapse=False)
+    priors = STUDY.priors().specs["coefficient"].numbers
+    scale = np.array([0.4, 0.8])
+    compiled = fitting.compile(STUDY, twin, collapse=False)
+    bound = compiled.graph.bind(model, 0)
+    rng = np.random.default_rng(3)
+    values = []
+    for _ in range(2):
+        flat = rng.normal(0, 0.3, bound.size)
+        parts = bound.split(flat[None, None])
+        names = [v.name for v in model.value_vars]
+        parts[names.index("group_scale_log__")][:] = np.log(scale)
+        flat = np.concatenate([p.ravel() for p in parts])
+        point = graph.parameters(model, parts)
+        here = {k: v[0, 0] for k, v in point.items()}
+        expected = 0.0
+        for j, column in enumerate(model.coords["column"]):
+            mu = priors["mu"]["by_label"].get(column, priors["mu"]["default"])
+            sd = priors["sigma"]["by_label"].get(column, priors["sigma"]["default"])
+            for k in range(2):
+                expected += oracle.normal_log_density(here["coefficient"][k, j], mu, sd)
+        for effect in here["group_effect"]:
+            for k in range(2):
+                expected += oracle.normal_log_density(effect[k + 1], 0.0, scale[k])
+        expected += oracle.log_likelihood(
+            x,
+            twin["outcome"].values,
+            group_numbers(twin, model.coords["group"]),
+            here["intercept"],
+            here["log_odds"],
+            here["group_effect"],
+        ).sum()
+        values.append((bound(flat)[0], expected))
+    found = values[0][0] - values[1][0]
+    assert found == pytest.approx(values[0][1] - values[1][1], rel=1e-10, abs=1e-7)
+
+
+# Modes
+
+
+def mode(data, priors, **options):
+    """The posterior mode: paper's scale, against the reference, by outcome."""
+    ready = fitting.compile(STUDY, data, priors, **options)
+    bound = ready.graph.bind(ready.model, 0)
+
+    def downhill(flat):
+        value, gradient = bound(flat)
+        return -value, -gradient
+
+    found = np.zeros(bound.size)
+    for _ in range(3):  # restarted, since its memory of curvature gets stale
+        result = minimize(
+            downhill, found, jac=True, method="L-BFGS-B",
+            options={"maxiter": 5000, "maxfun": 20000, "ftol": 1e-15, "gtol": 1e-8, "maxcor": 50},
+        )  # fmt: skip
+        found = result.x
+    values = graph.parameters(ready.model, bound.split(found[None, None]))
+    return graph.dataset(ready.model, values, ("chain", "draw")).isel(chain=0, draw=0)
+
+
+def test_without_groups_and_priors_it_is_mnlogit(twin, x):
+    statsmodels = pytest.importorskip(
+        "statsmodels.api", reason="MNLogit is statsmodels', which is in the extra dev"
+    )
+    codes = np.array([people.OUTCOMES.index(o) for o in twin["outcome"].values])
+    z = x.copy()  # well scaled for its Newton steps; the tests scales back
+    mean, scale = x.mean(0), x.std(0)
+    z = (x - mean) / scale
+    fitted = statsmodels.MNLogit(codes, statsmodels.add_constant(z)).fit(
+        method="newton", maxiter=100, disp=False, tol=1e-12
+    )
+    params = np.asarray(fitted.params)
+    ours = mode(twin, FLAT)
+    np.testing.assert_allclose(ours["log_odds"].values[1:] * scale, params[1:].T, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(ours["intercept"].values[1:], params[0], rtol=0, atol=1e-4)
+
+
+def test_rebasing_is_refitting_with_another_reference(twin):
+    first = mode(twin, FLAT, formula=SHORT)
+    again = mode(twin, FLAT, formula=SHORT, reference="aspires")
+    based = estimands.rebase(first, "aspires")
+    other = estimands.estimands(again, twin)
+    assert list(based.contrast.values) == list(other.contrast.values)
+    for name in ("coefficient", "intercept"):
+        np.testing.assert_allclose(based[name].values, other[name].values, atol=1e-4)
+
+
+def test_likelihood_is_the_same_for_every_reference(twin):
+    one = STUDY.build(twin, formula=SHORT, collapse=False)
+    other = STUDY.build(twin, formula=SHORT, collapse=False, reference="migrated")
+    here = random_point(one, 11)
+    derived = graph.derived(one, here, strict=True)
+    order = [list(one.coords["outcome"]).index(o) for o in other.coords["outcome"]]
+    wanted = {
+        name: np.take(derived[name], order, axis) - np.take(derived[name], order[:1], axis)
+        for name, axis in (("log_odds", 0), ("intercept", 0), ("group_effect", 1))
+    }
+    own = np.column_stack([wanted["intercept"], wanted["log_odds"]])[1:]
+    matrix = other["to_terms"].get_value()
+    own[:, 1:] = own[:, 1:] @ np.linalg.inv(matrix).T
+    there = {"coefficient": own, "group_scale": np.array([1.0, 1.0])}
+    # effects are linear in their coordinates: find those that give the effects wanted
+    ends = [
+        graph.derived(other, {**there, "group_raw": np.full((PLACES, 2), float(v))})[
+            "group_effect"
+        ][:, 1:]
+        for v in (0, 1)
+    ]
+    there["group_raw"] = (wanted["group_effect"][:, 1:] - ends[0]) / (ends[1] - ends[0])
+    found = graph.log_likelihood(other, there)["outcomes"]
+    expected = graph.log_likelihood(one, here)["outcomes"]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
+
+
+# Rows alike
+
+
+def test_collapsing_changes_nothing(twin):
+    options = {"formula": "network + male + urban"}
+    few = fitting.compile(STUDY, twin, **options)
+    all_ = fitting.compile(STUDY, twin, collapse=False, **options)
+    assert len(few.model.coords["row"]) < N / 2
+    assert len(all_.model.coords["row"]) == N
+    one, other = few.graph.bind(few.model, 0), all_.graph.bind(all_.model, 0)
+    rng = np.random.default_rng(8)
+    for _ in range(3):
+        flat = rng.normal(0, 0.5, one.size)
+        value, gradient = one(flat)
+        expected, by_parameter = other(flat)
+        assert value == pytest.approx(expected, abs=1e-8)
+        np.testing.assert_allclose(gradient, by_parameter, rtol=1e-9, atol=1e-8)
+
+
+def test_collapsed_rows_are_sums_of_people(twin):
+    options = {"formula": "network + male + urban"}
+    model = STUDY.build(twin, **options)
+    point = random_point(model, 2)
+    rows = STUDY.log_likelihood(twin, point, **options)
+    each = STUDY.log_likelihood(twin, point, collapse=False, **options)
+    arguments = {
+        "group": "municipality", "outcome": "outcome", "reference": "no_aspirations",
+        "weights": None, "strata": None, "collapse": True,
+    }  # fmt: skip
+    of_person = design.design(twin, options["formula"], **arguments).row_of
+    sums = pd.Series(each.values).groupby(of_person).sum()
+    np.testing.assert_allclose(rows.values, sums.values, atol=1e-10)
