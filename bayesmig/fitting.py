@@ -298,7 +298,7 @@ def add_groups(fitted: xr.DataTree, groups: Iterable[str], seed: int = 1) -> xr.
 
     The graph is built again from what the fit says of itself; nothing is sampled anew.
     """
-    ready = _model_of(fitted)
+    ready = model_of(fitted)
     return _with_groups(fitted.copy(), ready, _known_groups(groups), seed)
 
 
@@ -547,7 +547,7 @@ def _data_group(model: pm.Model, observed: bool) -> xr.Dataset:
 
 
 def _with_groups(
-    fitted: xr.DataTree, ready: Compiled | _Model, groups: tuple[str, ...], seed: int
+    fitted: xr.DataTree, ready: Compiled | Rebuilt, groups: tuple[str, ...], seed: int
 ) -> xr.DataTree:
     model = ready.model
     posterior = fitted["posterior"].to_dataset()
@@ -683,7 +683,7 @@ def _table_to_dataset(table: Any) -> xr.Dataset:
 
 
 @dataclass(frozen=True)
-class _Model:
+class Rebuilt:
     """What a fit says about the model it came from, built again."""
 
     study: Study
@@ -693,7 +693,8 @@ class _Model:
     model: pm.Model
 
 
-def _model_of(fitted: xr.DataTree) -> _Model:
+def model_of(fitted: xr.DataTree, **options: Any) -> Rebuilt:
+    """Build a fit's model again from what the fit says of itself, perhaps with other options."""
     study = load_study(fitted.attrs["study"])
     if not fitted.attrs["priors_toml"]:
         raise StudyError(
@@ -701,11 +702,11 @@ def _model_of(fitted: xr.DataTree) -> _Model:
             "refit from bm.compile(study, data, priors=...) instead"
         )
     priors = read_text(fitted.attrs["priors_toml"], study._sets, "the fit")
-    options = json.loads(fitted.attrs["options"])
+    options = {**json.loads(fitted.attrs["options"]), **options}
     data = fitted["data"].to_dataset()
-    return _Model(study, data, priors, options, study.build(data, priors, **options))
+    return Rebuilt(study, data, priors, options, study.build(data, priors, **options))
 
 
 def _rebuild(fitted: xr.DataTree) -> Compiled:
-    was = _model_of(fitted)
+    was = model_of(fitted)
     return compile(was.study, was.data, was.priors, **was.options)

@@ -94,6 +94,16 @@ def test_the_figures_tables_agree_with_the_estimands():
     assert means.observed[2000] == data.trips[data.survey_year == 2000].mean()
 
 
+def test_both_calibrations_of_mean_trips_on_the_same_draws():
+    table = figures.calibrations(small())
+    fitted = small()["estimands"]["trips_at_home"]
+    assert table.exact[2016] == pytest.approx(float(fitted.sel(year=2016).mean()), rel=0.01)
+    assert (table.loc[:1981, "largest_difference"] < 1e-9).all()  # nobody has come home twice
+    assert 0.001 < table.largest_difference.max() < 0.2
+    apart = (table.exact - table.paper).abs()
+    assert (apart <= table.largest_difference + 1e-12).all()
+
+
 def test_hazards_stand_beside_the_sample_and_the_published_rates():
     table = figures.hazards(small())
     stays = STUDY.example()["sojourn_years"].values

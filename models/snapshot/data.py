@@ -38,8 +38,15 @@ def example() -> xr.Dataset:
 
 
 def read(path: str | Path, **how: Any) -> xr.Dataset:
-    """Read the Mexican Migration Project's MIG file; see `mig.read`."""
-    return mig.read(path, **how)
+    """Read the Mexican Migration Project's MIG file; see `mig.read`.
+
+    ``attrs["left_out"]`` says in words who was left out, for the report.
+    """
+    data = mig.read(path, **how)
+    steps = mig.flow(data).set_index("reason")["count"]
+    left = steps.iloc[1 : list(steps.index).index("kept")]  # the first row is the file's
+    words = [f"{count} {reason}" for reason, count in left.items() if count > 0]
+    return data.assign_attrs(left_out="; ".join(words) or "nobody")
 
 
 def simulate(

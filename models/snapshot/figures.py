@@ -48,6 +48,33 @@ def trip_means(fitted: xr.DataTree, ci_prob: float = CI_PROB) -> pd.DataFrame:
     )
 
 
+def calibrations(fitted: xr.DataTree) -> pd.DataFrame:
+    """Mean trips to date of migrants at home, followed exactly and as the paper approximates.
+
+    Both at the same draws of the fit (thinned), whichever it was fitted with.
+
+    Returns
+    -------
+    DataFrame
+        Index year; exact and paper (posterior means, eq. 38), largest_difference (over the
+        draws, in trips).
+    """
+    from bayesmig import graph
+    from bayesmig.fitting import model_of
+
+    draws = fitted["posterior"].to_dataset()
+    draws = draws.isel(draw=slice(None, None, max(1, draws.sizes["draw"] // DRAWS)))
+    trips = {}
+    for how in ("exact", "paper"):
+        model = model_of(fitted, calibration=how).model
+        point = {rv.name: draws[rv.name].values for rv in model.free_RVs}
+        trips[how] = graph.derived(model, point)["trips_at_home"]
+    differences = np.abs(trips["exact"] - trips["paper"]).max((0, 1))
+    means = {how: found.mean((0, 1)) for how, found in trips.items()}
+    years = pd.Index(draws.year.values, name="year")
+    return pd.DataFrame({**means, "largest_difference": differences}, index=years)
+
+
 def departures(fitted: xr.DataTree, ci_prob: float = CI_PROB) -> pd.DataFrame:
     """Figure 3: respondents by year of departure, for single and repeat trips.
 
