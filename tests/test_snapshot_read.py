@@ -10,7 +10,8 @@ import pyreadstat
 import pytest
 import xarray as xr
 
-from bayesmig.errors import DataError
+from bayesmig import graph, load_study
+from bayesmig.errors import DataError, DataWarning
 from bayesmig.models.snapshot.mig import flow, read
 
 ENTRY = Path(__file__).parent / "entry"
@@ -415,3 +416,29 @@ def test_nobody_left(tmp_path):
     path = changed(tmp_path / "mig161.csv", USCURTRP="1")
     message = fails(path, "nobody is left", "still on the last trip")
     assert "left out: " in message
+
+
+# Through the study
+
+
+def test_the_study_reads_the_same_and_says_who_was_left_out(csv, data):
+    study = load_study("snapshot")
+    found = study.read(csv)
+    xr.testing.assert_equal(found, data)
+    steps = flow(data)
+    before = list(steps.reason).index("kept")
+    named = [row for row in steps.itertuples(index=False) if row[1] > 0][1:]
+    for reason, count, _ in named[: [r[0] for r in named].index("kept")]:
+        assert f"{count} {reason}" in found.attrs["left_out"]
+    assert found.attrs["left_out"].count(";") == sum(steps["count"][1:before] > 0) - 1
+
+
+def test_what_was_read_can_be_fitted(csv):
+    """The graph of what was read has a likelihood, for draws from its prior."""
+    study = load_study("snapshot")
+    with pytest.warns(DataWarning, match="mean trips have no standard error"):
+        model = study.build(study.read(csv))
+    drawn = graph.prior_draws(model, 3, seed=1, observed=False)
+    found = graph.log_likelihood(model, {rv.name: drawn[rv.name] for rv in model.free_RVs})
+    assert all(np.isfinite(values).all() for values in found.values())
+    assert found["respondents"].shape[0] == 3
