@@ -183,6 +183,7 @@ def _prior_jobs(ready: Compiled, n: int, seed: int) -> list[tuple[Any, ...]]:
     return [
         (
             model,
+            ready.data,
             truth.isel(draw=i),
             {held: values[rv][i] for rv, held in observed.items()},
             seed + i,
@@ -199,19 +200,20 @@ def _given_jobs(
     for i in range(n):
         data = simulate(seed + i)
         truth = ready.study.estimands(ready.study._part("data").truth(data), data)
-        jobs.append((ready.study.build(data, ready.priors, **ready.options), truth, {}, seed + i))
+        model = ready.study.build(data, ready.priors, **ready.options)
+        jobs.append((model, data, truth, {}, seed + i))
     return jobs
 
 
 def _one(ready: Compiled, job: tuple[Any, ...], draws: int, tune: int) -> xr.Dataset:
     """Refit one simulated data set and set its draws against the truth."""
-    model, truth, held, seed = job
+    model, data, truth, held, seed = job
     density = ready.graph.bind(model, seed, held)
     settings = {k: v for k, v in ready.study.sampling.items() if k not in ("draws", "tune")}
     raw = density.sample(seed=seed, progress=False, draws=draws, tune=tune, chains=1, **settings)
     values = graph.parameters(model, density.split(_array(raw, "posterior", "unconstrained")))
     posterior = graph.dataset(model, values, ("chain", "draw"))
-    estimands = ready.study.estimands(posterior, ready.data).isel(chain=0, drop=True)
+    estimands = ready.study.estimands(posterior, data).isel(chain=0, drop=True)
     names = pd.Index(list(estimands.data_vars), name="quantity")
     sampled = estimands.to_dataarray("quantity").transpose("draw", ...)
     known = truth[list(names)].to_dataarray("quantity")
