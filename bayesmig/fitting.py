@@ -235,7 +235,8 @@ def rebase(fitted: xr.DataTree, reference: str) -> xr.DataTree:
     """Return a fit whose estimands are against another reference: exact, draw by draw.
 
     The parameters of the graph stay as they were sampled; printed numbers are turned where
-    the estimands now say the opposite.
+    the estimands now say the opposite.  The spread of the estimands under the prior, and
+    with it the contraction, belongs to the old reference and is left out.
 
     Parameters
     ----------
@@ -255,6 +256,8 @@ def rebase(fitted: xr.DataTree, reference: str) -> xr.DataTree:
     estimands = change(fitted["posterior"].to_dataset(), reference)
     table = _published(study, fitted["data"].to_dataset(), estimands)
     changed = fitted.copy()
+    if "prior_sd" in changed:
+        del changed["prior_sd"]
     changed["estimands"] = xr.DataTree(estimands)
     changed["published"] = xr.DataTree(_table_to_dataset(table))
     changed.attrs = {**fitted.attrs, "reference": reference}

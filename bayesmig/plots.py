@@ -63,10 +63,11 @@ def plot_compare(
     StudyError
         For an unknown quantity, or data to which no printed number belongs.
     """
-    names = headline(fitted) if quantity is None else quantity
-    names = [names] if isinstance(names, str) else list(names)
-    if not names:
+    first = headline(fitted)
+    if not first:
         raise StudyError("no printed number belongs to these data: there is nothing to compare")
+    names = first if quantity is None else quantity
+    names = [names] if isinstance(names, str) else list(names)
     whole = compare(fitted, ci_prob, names)
     if (whole.coordinates == "").all():
         return _plot_scalars(fitted, whole)

@@ -69,6 +69,7 @@ def test_groups_and_variables():
     assert list(fitted.children) == [
         "posterior",
         "estimands",
+        "prior_sd",
         "published",
         "sample_stats",
         "observed_data",
