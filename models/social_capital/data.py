@@ -72,8 +72,8 @@ def example(
     Dataset
         As `simulate` makes it, with one seed.
     """
-    size = {"n": n, "municipalities": municipalities}
-    return simulate(seed=2002, stratum=stratum, tables=tables, separated=tables == 2, **size)
+    how = {"stratum": stratum, "tables": tables, "separated": tables == 2}
+    return simulate(None, 2002, n=n, municipalities=municipalities, **how)
 
 
 def simulate(truth: xr.Dataset | None = None, seed: int = 0, **how: Any) -> xr.Dataset:
