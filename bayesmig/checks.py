@@ -209,7 +209,8 @@ def _one(ready: Compiled, job: tuple[Any, ...], draws: int, tune: int) -> xr.Dat
     """Refit one simulated data set and set its draws against the truth."""
     model, data, truth, held, seed = job
     density = ready.graph.bind(model, seed, held)
-    settings = {k: v for k, v in ready.study.sampling.items() if k not in ("draws", "tune")}
+    settings = {**ready.study.sampling, **ready.priors.sampling}
+    settings = {k: v for k, v in settings.items() if k not in ("draws", "tune")}
     raw = density.sample(seed=seed, progress=False, draws=draws, tune=tune, chains=1, **settings)
     values = graph.parameters(model, density.split(_array(raw, "posterior", "unconstrained")))
     posterior = graph.dataset(model, values, ("chain", "draw"))

@@ -356,7 +356,7 @@ def _sample(
     groups: tuple[str, ...],
     sampling: Mapping[str, Any],
 ) -> xr.DataTree:
-    settings = {**ready.study.sampling, **sampling}
+    settings = {**ready.study.sampling, **ready.priors.sampling, **sampling}
     usual = settings.pop("draws", 1000), settings.pop("tune", 1000)
     draws, tune = usual[0] if draws is None else draws, usual[1] if tune is None else tune
     for name, value, least in (("draws", draws, 1), ("tune", tune, 1), ("chains", chains, 1)):

@@ -105,6 +105,8 @@ class PriorSet:
         Build options that the set presumes (e.g. a parameter that only they bring in).
     given : frozenset of str
         Parameters that a user overrode: the graph must have them.
+    sampling : mapping
+        Settings of NUTS that these priors want, over the study's own.
     """
 
     name: str
@@ -112,6 +114,7 @@ class PriorSet:
     specs: Mapping[str, Any]
     options: Mapping[str, Any] = field(default_factory=dict)
     given: frozenset[str] = frozenset()
+    sampling: Mapping[str, Any] = field(default_factory=dict)
 
     def override(self, **priors: Any) -> PriorSet:
         """Return the set with other priors for the named parameters.
@@ -159,6 +162,7 @@ class PriorSet:
                 "about": self.about,
                 "given": sorted(self.given),
                 "options": dict(self.options),
+                "sampling": dict(self.sampling),
                 "priors": {name: spec.to_dict() for name, spec in self.specs.items()},
             }
         )
@@ -264,6 +268,7 @@ def read_sets(path: Path) -> dict[str, PriorSet]:
             table["about"],
             {**base.specs, **specs},
             {**base.options, **table.get("options", {})},
+            sampling={**base.sampling, **table.get("sampling", {})},
         )
     return sets
 
@@ -319,12 +324,13 @@ def read_text(text: str, sets: Mapping[str, PriorSet], where: str) -> PriorSet:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PriorError(f"{where}: not TOML: {error}") from None
-    allowed = ("name", "about", "base", "given", "options", "priors")
+    allowed = ("name", "about", "base", "given", "options", "priors", "sampling")
     for key in table:
         if key not in allowed:
             raise PriorError(f"{where}: {unknown('key', key, allowed)}")
     changes = _named(table.get("priors", {}), f"{where}: priors")
     options = _named(table.get("options", {}), f"{where}: options")
+    sampling = _named(table.get("sampling", {}), f"{where}: sampling")
     base = resolve(sets, table.get("base", "default"))
     changed = base.override(**changes)
     given = frozenset(table.get("given", changes))
@@ -334,6 +340,7 @@ def read_text(text: str, sets: Mapping[str, PriorSet], where: str) -> PriorSet:
         about=table.get("about", f"from {where}"),
         options={**base.options, **options},
         given=given,
+        sampling={**base.sampling, **sampling},
     )
 
 
