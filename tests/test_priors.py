@@ -1,5 +1,7 @@
 """Priors as data: named sets, overrides of every kind, and what each mistake is told."""
 
+import json
+
 import numpy as np
 import preliz as pz
 import pymc as pm
@@ -431,6 +433,7 @@ WRONG_FILES = {
     "unknown parameter": ("[priors.intercpt]\n", ["'intercpt'", "intercept"]),
     "priors that are no table": ("priors = 3", ["mine.toml", "priors"]),
     "options that are no table": ("options = 3", ["mine.toml", "options"]),
+    "sampling that is no table": ("sampling = 3", ["mine.toml", "sampling"]),
     "a prior without dist": ("[priors.intercept]\nmu = 1\n", ["'intercept'", "dist"]),
 }
 
@@ -456,3 +459,22 @@ def test_options_of_a_file_are_checked(study, cells, tmp_path):
     path.write_text('[options]\nresidul = "hazard"\n', encoding="utf-8")
     with pytest.raises(bm.StudyError, match="unknown option 'residul'.*'residual'.*valid"):
         study.build(cells, path)
+
+
+def test_a_set_s_sampler_settings_are_used_and_survive_a_file(study, cells, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[sampling]\ntarget_accept = 0.91\ndraws = 25\n", encoding="utf-8")
+    mine = study.priors(path)
+    assert mine.sampling == {"target_accept": 0.91, "draws": 25}
+    assert study.priors("default").sampling == {}
+    (tmp_path / "again.toml").write_text(mine.to_toml(), encoding="utf-8")
+    again = study.priors(tmp_path / "again.toml")
+    assert again.sampling == mine.sampling
+    assert again.override(intercept=NORMAL).sampling == mine.sampling
+    with pytest.warns(bm.ConvergenceWarning):
+        fitted = bm.fit(study, cells, mine, tune=30, chains=2, progress=False)
+    assert json.loads(fitted.attrs["sampler_settings"])["target_accept"] == 0.91
+    assert fitted["posterior"].sizes["draw"] == 25
+    with pytest.warns(bm.ConvergenceWarning):  # what is said in the call goes first
+        fitted = bm.fit(study, cells, mine, tune=30, draws=20, chains=2, progress=False)
+    assert fitted["posterior"].sizes["draw"] == 20
