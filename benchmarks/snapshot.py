@@ -7,7 +7,7 @@
 by one, `pm.sample` as it comes.  ``stan``: loops over years and distinct answers, rstan; left
 out, with the reason, where R has no rstan.  First the three log densities and gradients are
 compared; then they are sampled one after the other, each in a process of its own.  "Cold"
-starts from an empty cache of compiled code, "warm" reads it.  Two minutes or ten.
+starts from an empty cache of compiled code, "warm" reads it.
 """
 
 import argparse
