@@ -170,6 +170,11 @@ class NativeDensity:
         """Run NUTS; the draws are in ``posterior["unconstrained"]`` (chain, draw, parameter)."""
         import nutpie
 
+        if not np.isfinite(self(_start(self, seed))[0]):
+            raise StudyError(
+                "the density is zero wherever sampling could start: the data are impossible "
+                "under this graph, or the priors exclude them"
+            )
         return nutpie.sample(_nutpie_model(self), seed=seed, progress_bar=progress, **settings)
 
 
@@ -343,6 +348,18 @@ def _copy_function() -> Any:
     return copy
 
 
+def _start(density: NativeDensity, seed: int) -> np.ndarray:
+    """A point near the model's own, nearer where most of them have no density."""
+    centre = np.concatenate([p.ravel() for p in density.points]) if density.size else np.zeros(0)
+    rng = np.random.default_rng(seed)
+    for width in JITTER:
+        for _ in range(STARTS):
+            point = centre + rng.uniform(-width, width, density.size)
+            if np.isfinite(density(point)[0]):
+                return point
+    return centre
+
+
 def _nutpie_model(density: NativeDensity) -> Any:
     """Dress a density as one of nutpie's compiled models."""
     from nutpie import _lib
@@ -350,18 +367,7 @@ def _nutpie_model(density: NativeDensity) -> Any:
 
     function, table = density.native()
     copy, size = _copy_function(), density.size
-    centre = np.concatenate([p.ravel() for p in density.points]) if size else np.zeros(0)
     dim = "parameter"
-
-    def start(seed: int) -> np.ndarray:
-        """A point near the model's own, nearer where most of them have no density."""
-        rng = np.random.default_rng(seed)
-        for width in JITTER:
-            for _ in range(STARTS):
-                point = centre + rng.uniform(-width, width, size)
-                if np.isfinite(density(point)[0]):
-                    return point
-        return centre
 
     class Model(CompiledModel):
         n_dim = size
@@ -380,7 +386,7 @@ def _nutpie_model(density: NativeDensity) -> Any:
                 size,
                 {dim: size},
                 {dim: _index(size)},
-                start,
+                lambda seed: _start(density, seed),
                 lambda *args, **kwargs: None,
             )
             return _lib.PySampler.from_pymc(

@@ -614,3 +614,17 @@ def test_a_compiled_graph_takes_other_numbers_in_the_place_of_its_data():
     other = STUDY.build(changed)
     held = {"estimate": other["estimate"].get_value()}
     assert_same_density(ready.graph.bind(ready.model, 0, held), other)
+
+
+def test_a_density_that_is_zero_everywhere_is_refused():
+    """Before the sampler starts, which would end in its own words or worse."""
+    import pymc as pm
+
+    from bayesmig import compiled
+
+    with pm.Model() as model:
+        x = pm.Normal("x")
+        pm.Potential("never", pm.math.switch(x * x < 0, 0.0, -np.inf))
+    ready, _ = compiled.compile_graph(model)
+    with pytest.raises(bm.StudyError, match="density is zero wherever sampling could start"):
+        ready.bind(model, 1).sample(seed=1, progress=False, draws=10, tune=10, chains=2)
