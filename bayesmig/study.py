@@ -28,7 +28,8 @@ class Study:
     The folder holds ``data.py`` (example, read, simulate, published, comparable),
     ``graph.py`` (build), ``estimands.py`` (estimands), ``audit.py`` (audit),
     ``priors.toml``, ``published/*.csv`` and ``CARD.md``.  Its modules are imported when
-    first used, so that listing and auditing wait for no PyMC.
+    first used, so that listing and auditing wait for no PyMC.  A second graph of the same
+    paper is a study in a subfolder.
 
     Attributes
     ----------
@@ -70,10 +71,14 @@ class Study:
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The files of ``published/``, by name, as they are."""
+        """The files of ``published/``, by name, as they are.
+
+        A second study of a paper, in a subfolder of the first, has the first one's.
+        """
         import pandas as pd
 
-        paths = sorted((self.folder / "published").glob("*.csv"))
+        folders = [self.folder / "published", self.folder.parent / "published"]
+        paths = sorted(next(f for f in folders if f.is_dir()).glob("*.csv"))
         return {path.stem: pd.read_csv(path, keep_default_na=False) for path in paths}
 
     @property
@@ -283,8 +288,15 @@ class Study:
 
 def list_studies() -> list[str]:
     """Return the names of the studies."""
+    return sorted(_packages())
+
+
+def _packages() -> dict[str, str]:
+    """Return the packages of the studies by name: ``models/a`` is a, ``models/a/b`` is a_b."""
     models = import_module("bayesmig.models")
-    return sorted(found.name for found in pkgutil.iter_modules(models.__path__) if found.ispkg)
+    prefix = f"{models.__name__}."
+    found = (m.name for m in pkgutil.walk_packages(models.__path__, prefix) if m.ispkg)
+    return {name.removeprefix(prefix).replace(".", "_"): name for name in found}
 
 
 def load_study(name: str) -> Study:
@@ -295,9 +307,10 @@ def load_study(name: str) -> Study:
     StudyError
         For an unknown name; lists the valid ones.
     """
-    if name not in list_studies():
-        raise StudyError(_priors.unknown("study", name, list_studies()))
-    return import_module(f"bayesmig.models.{name}").study
+    packages = _packages()
+    if name not in packages:
+        raise StudyError(_priors.unknown("study", name, sorted(packages)))
+    return import_module(packages[name]).study
 
 
 def _words(options: Mapping[str, Any]) -> str:

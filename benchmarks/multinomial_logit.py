@@ -56,7 +56,9 @@ d <- read.csv(file.path(folder, "people.csv"))
 x <- as.matrix(d[, grep("^x", names(d))])
 data <- list(N = nrow(d), P = ncol(x), G = max(d$g), K = max(d$y), x = x, y = d$y, g = d$g)
 began <- proc.time()[3]
-program <- stan_model(file.path(folder, "logit.stan"))
+# Debian keeps Boost's headers with the system's, not in R's package of them
+boost <- if (nzchar(system.file("include", package = "BH"))) NULL else "/usr/include"
+program <- stan_model(file.path(folder, "logit.stan"), boost_lib = boost)
 compiled <- proc.time()[3]
 fit <- sampling(program, data, chains = numbers[3], iter = numbers[1] + numbers[2],
                 warmup = numbers[2], cores = 1, refresh = 0, seed = 1)

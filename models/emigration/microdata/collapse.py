@@ -1,0 +1,255 @@
+"""Persons to counts: who has the same covariates has the same probabilities.
+
+The likelihood needs to know only how many persons share a pattern of covariates and how
+many of them were followed up, had moved or had returned.  duckdb does the counting, on
+disk if it must, so that the graph never sees a person and costs as much for a hundred
+million persons as for their distinct patterns.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesmig.errors import DataError, DataWarning
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from bayesmig.models.emigration.microdata.linking import Panel
+
+AGES = "0-14 15-19 20-24 25-29 30-34 35-39 40-44 45-49 50-54 55-59 60-64 65-69 70-74 75+".split()
+LEVELS: dict[str, tuple[str, ...]] = {
+    "generation": ("first", "second", "third"),
+    "country": (
+        "Mexico",
+        "Central America",
+        "North America",
+        "Cuba",
+        "Dominican Republic",
+        "Other Caribbean",
+        "Europe",
+        "China",
+        "India",
+        "Philippines",
+        "Korea",
+        "Other Asia",
+        "Africa",
+        "Other",
+    ),
+    "origin": (
+        "Mexico",
+        "Central America",
+        "North America",
+        "Cuba",
+        "Caribbean",
+        "Europe",
+        "China",
+        "India",
+        "Asia",
+        "Africa",
+        "Other",
+    ),
+    "age_group": tuple(AGES),
+    "sex": ("Female", "Male"),
+    "duration": ("0-4 yrs", "5-9 yrs", "10+ yrs"),
+    "citizen": ("Naturalized", "Not a citizen"),
+    "owner": ("Owner", "Renter"),
+    "oversample": ("Oversample", "Main sample"),
+    "enrolment": ("High school", "College", "Not enrolled"),
+    "education": ("Less than high school", "High school", "Some college", "College graduate"),
+    "race": ("White", "Black", "Mexican", "Hispanic", "Other"),
+    "health": ("Excellent", "Very good", "Good", "Fair", "Poor"),
+}
+# A child is followed up, and moves, with its parent: these are the parent's for a child.
+HOUSEHOLD = ("generation", "origin", "age_group", "sex", "enrolment", "education")
+OWN = ("country", "age_group", "sex", "duration", "year", "citizen")
+SHARED = ("owner", "oversample")
+FOLLOWED_BY = {
+    "first": (*OWN, *SHARED, "race", "health", *(f"household_{name}" for name in HOUSEHOLD)),
+    "second": ("age_group", "sex", "year", *SHARED, "race", "health", "origin", "enrolment")
+    + ("education",),
+}
+MOVED_BY = ("generation", "origin", "age_group", "sex", "year", *SHARED, "enrolment")
+RETURNED_BY = OWN
+PEOPLE = """
+CREATE OR REPLACE TEMP VIEW counted AS
+SELECT
+    generation, country, origin, age_group, sex, duration, year, citizen, race, health, enrolment,
+    education, followed, moved, returned, weight,
+    CASE WHEN owner THEN 'Owner' ELSE 'Renter' END AS owner,
+    CASE WHEN oversample THEN 'Oversample' ELSE 'Main sample' END AS oversample,
+    age_group = '0-14' AS child,
+    coalesce(parent_generation, generation) AS household_generation,
+    coalesce(parent_origin, origin) AS household_origin,
+    coalesce(parent_age_group, age_group) AS household_age_group,
+    coalesce(parent_sex, sex) AS household_sex,
+    coalesce(parent_enrolment, enrolment) AS household_enrolment,
+    coalesce(parent_education, education) AS household_education
+FROM person
+"""
+
+
+def collapse(panel: Panel, *, weights: str = "counts", citizens: bool = False) -> xr.Dataset:
+    """Count the persons of a panel by pattern of covariates.
+
+    Parameters
+    ----------
+    panel : Panel
+        Linked and recoded persons.
+    weights : {"counts", "effective"}
+        What enters the likelihood.  ``counts``: every person once.  ``effective``: persons
+        weighted, the weights scaled to the effective sample size (sum w)^2 / sum w^2 of
+        each generation; the posterior is then a pseudo-posterior and says so.
+    citizens : bool
+        Keep naturalized persons and others apart, as the first row of Table 14 does; up to
+        twice as many patterns.
+
+    Returns
+    -------
+    Dataset
+        Dims ``pattern`` (foreign born), ``native_pattern`` (second generation, adults),
+        ``moved_pattern`` (adults of both) and ``returned_pattern`` (foreign born).
+        ``people`` and ``followed``, ``native_people`` and ``native_followed``,
+        ``moved_people`` and ``moved``, ``returned_people`` and ``returned``: persons, or
+        effective persons.  ``weight`` (pattern): sum of the survey's weights, persons.
+        The covariates are integer codes whose labels are in ``attrs["labels"]``, a JSON list.
+        Attributes: title, synthetic, likelihood, persons, rows of the flow, years.
+
+    Raises
+    ------
+    DataError
+        For other weights, or a panel without a generation.
+    """
+    if weights not in ("counts", "effective"):
+        raise DataError(f"weights={weights!r}; valid: counts, effective")
+    connection = panel.connection
+    connection.execute(PEOPLE)
+    persons = _persons(connection)
+    scale = _scales(connection) if weights == "effective" else {}
+    parts = [
+        _table(connection, "", "pattern", _kept(FOLLOWED_BY["first"], citizens), "followed",
+               "generation = 'first'", weights),
+        _table(connection, "native_", "native_pattern", FOLLOWED_BY["second"], "followed",
+               "generation = 'second'", weights),
+        _table(connection, "moved_", "moved_pattern", MOVED_BY, "moved",
+               "moved IS NOT NULL AND NOT child", weights),
+        _table(connection, "returned_", "returned_pattern", _kept(RETURNED_BY, citizens),
+               "returned", "returned IS NOT NULL AND generation = 'first'", weights),
+    ]  # fmt: skip
+    data = xr.merge(parts)
+    for empty in ("moved", "returned"):
+        if data.sizes[f"{empty}_pattern"] == 0:
+            warnings.warn(
+                f"nobody says where they lived a year ago: {empty} has nothing but its prior",
+                DataWarning,
+                stacklevel=2,
+            )
+    years = sorted(labels(data, "year"))
+    return data.assign_attrs(
+        title=panel.attrs.get("title", "panel"),
+        synthetic=int(bool(panel.attrs.get("synthetic"))),
+        likelihood=_likelihood(weights, scale),
+        persons=json.dumps(persons),
+        years=json.dumps(years),
+        flow=panel.flow.to_json(orient="records"),
+        **{k: v for k, v in panel.attrs.items() if k not in ("title", "synthetic")},
+    )
+
+
+def labels(data: xr.Dataset, name: str) -> list[str]:
+    """Labels of a covariate, in the order of its codes."""
+    return json.loads(data[name].attrs["labels"])
+
+
+def decoded(data: xr.Dataset, name: str) -> np.ndarray:
+    """A covariate as labels (pattern)."""
+    return np.asarray(labels(data, name), dtype=object)[data[name].values]
+
+
+def flow(data: xr.Dataset) -> pd.DataFrame:
+    """Return the flow table of the panel that was counted: year, step, persons."""
+    return pd.DataFrame(json.loads(data.attrs["flow"]))
+
+
+def _kept(names: tuple[str, ...], citizens: bool) -> tuple[str, ...]:
+    return names if citizens else tuple(name for name in names if name != "citizen")
+
+
+def _persons(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Persons of each generation; both must be there."""
+    rows = connection.execute("SELECT generation, count(*) FROM counted GROUP BY 1").fetchall()
+    found = {str(name): int(count) for name, count in rows}
+    for generation, whose in (("first", "foreign-born persons"), ("second", "second generation")):
+        if not found.get(generation):
+            raise DataError(
+                f"the panel has no {whose}: {found or 'no persons'}; emigration is what the first "
+                "generation loses beyond the second, so both are needed"
+            )
+    return found
+
+
+def _scales(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
+    """Effective sample size of each generation; puts the scaled weights into the view."""
+    rows = connection.execute(
+        "SELECT generation, sum(weight), sum(weight * weight) FROM counted GROUP BY 1"
+    ).fetchall()
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE scale AS SELECT generation, "
+        "sum(weight) / sum(weight * weight) AS factor FROM counted GROUP BY 1"
+    )
+    return {str(name): total**2 / squares for name, total, squares in rows}
+
+
+def _table(
+    connection: duckdb.DuckDBPyConnection,
+    prefix: str,
+    dim: str,
+    columns: tuple[str, ...],
+    outcome: str,
+    where: str,
+    weights: str,
+) -> xr.Dataset:
+    """Count one outcome by its covariates."""
+    keys = ", ".join(columns)
+    one, source = "1", "counted"
+    if weights == "effective":
+        one, source = "weight * factor", "counted JOIN scale USING (generation)"
+    table = connection.execute(
+        f"SELECT {keys}, sum({one})::DOUBLE AS people, "
+        f"sum({one} * {outcome}::INTEGER)::DOUBLE AS events, sum(weight) AS weight "
+        f"FROM {source} WHERE {where} GROUP BY {keys} ORDER BY {keys}"
+    ).df()
+    names = {"people": f"{prefix}people", "events": outcome if prefix else "followed"}
+    if prefix == "native_":
+        names["events"] = "native_followed"
+    arrays: dict[str, Any] = {new: (dim, table[old].to_numpy()) for old, new in names.items()}
+    if not prefix:
+        arrays["weight"] = (dim, table["weight"].to_numpy())
+    for column in columns:
+        arrays[f"{prefix}{column}"] = _codes(table[column], column, dim)
+    return xr.Dataset(arrays)
+
+
+def _codes(values: pd.Series, column: str, dim: str) -> tuple[str, np.ndarray, dict[str, str]]:
+    """Integer codes of the labels that occur, in their usual order."""
+    words = values.astype(str)
+    usual = LEVELS.get(column.removeprefix("household_"))
+    order = sorted(words.unique()) if usual is None else [n for n in usual if n in set(words)]
+    strange = sorted(set(words) - set(order))
+    if strange:
+        raise DataError(f"{column}: unknown {', '.join(strange)}; valid: {', '.join(usual or ())}")
+    codes = pd.Categorical(words, categories=order).codes
+    return dim, codes.astype("int16"), {"labels": json.dumps(order)}
+
+
+def _likelihood(weights: str, scale: dict[str, float]) -> str:
+    if weights == "counts":
+        return "every person once"
+    sizes = ", ".join(f"{name} generation {size:,.0f}" for name, size in scale.items())
+    return f"PSEUDO-LIKELIHOOD: persons weighted, scaled to effective sample sizes ({sizes})"

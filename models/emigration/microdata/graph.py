@@ -1,0 +1,248 @@
+"""The CPS Matching Method as one graph: who is not followed up, who moves, who returns.
+
+A foreign-born person met one March emigrates, or dies, or moves, or is lost to follow-up
+otherwise, or is followed up the next March.  Somebody of the second generation does the
+same but, by the report's assumption, does not emigrate.  Both generations are as hard to
+follow up as their covariates make them (``lost``); what the first generation loses beyond
+that is emigration.  Persons come as counts of those with the same covariates.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmig.errors import StudyError
+from bayesmig.models.emigration.microdata import design as designs
+from bayesmig.models.emigration.microdata.design import OUTCOMES
+from bayesmig.models.emigration.microdata.lookup import lookup, scatter
+from bayesmig.priors import effects
+
+if TYPE_CHECKING:
+    import pymc as pm
+    import xarray as xr
+
+    from bayesmig.models.emigration.microdata.design import Design
+    from bayesmig.priors import PriorSet
+
+FATES = ("emigrated", "died", "moved", "lost", "followed")
+LEAST = 1e-9  # probability of being followed up below which the two residual forms end
+ZERO = None  # a term that the report leaves out, and the graph too
+
+
+def build(
+    data: xr.Dataset,
+    priors: PriorSet,
+    *,
+    residual: str = "probability",
+    second_generation: str = "zero",
+    generation_gap: str = "zero",
+    emigrated: str = "country + age_group + sex + duration + year",
+    returned: str = "country + age_group + sex + duration + year",
+    moved: str = "origin + age_group + sex + year + owner + oversample + enrolment",
+    lost: str = "origin + age_group + sex + year + owner + oversample + enrolment + education",
+) -> pm.Model:
+    """Build the graph of a collapsed panel.
+
+    Parameters
+    ----------
+    data : Dataset
+        From `collapse.collapse`: counts by pattern of covariates.
+    priors : PriorSet
+    residual : {"probability", "hazard"}
+        What is equal in both generations at the same covariates.  ``probability``: the
+        share lost of all (r^f = r^s, eq. 2), the report's identity
+        u = e + d + m (1 - e - d) + r.  ``hazard``: the chance of being lost for those who
+        are still there to be lost.
+    second_generation : {"zero", "native_rates"}
+        Emigration of the second generation, e^s: none, as the report assumes, or the native
+        rates of Appendix F by sex and age times a factor with a prior.
+    generation_gap : {"zero", "prior"}
+        logit of the chance to be lost, first less second generation: none, as the report
+        assumes, or a parameter.
+    emigrated, returned, moved, lost : str
+        Factors of each fate, joined by ``+``; ``sex:age_group`` is an interaction.
+        ``moved`` is fitted to each generation separately (mu^f and mu^s).
+
+    Returns
+    -------
+    pm.Model
+        Free variables on the logit scale: ``intercept`` (outcome: emigrated, returned,
+        moved, moved_second, lost), ``mortality`` (mortality_term) and for each outcome
+        ``OUTCOME_scale`` (OUTCOME_factor) and ``OUTCOME_contrasts_raw``.  Deterministics:
+        ``OUTCOME_effect`` (OUTCOME_level), each factor's summing to zero; ``cell_share``
+        (cell, fate) and ``cell_return`` (cell), weighted means over the foreign born of
+        each printed cell.  Observed, with
+        pointwise log-likelihoods: ``followed`` (pattern), ``native_followed``
+        (native_pattern), ``moved`` (moved_pattern), ``returned`` (returned_pattern).
+
+    Raises
+    ------
+    DataError, StudyError
+    """
+    import pymc as pm
+
+    _check("residual", residual, ("probability", "hazard"))
+    _check("second_generation", second_generation, ("zero", "native_rates"))
+    _check("generation_gap", generation_gap, ("zero", "prior"))
+    design = designs.design(
+        data, {"emigrated": emigrated, "returned": returned, "moved": moved, "lost": lost}
+    )
+    with pm.Model(coords={"fate": FATES, **design.coords}) as model:
+        number = _numbers(priors, design)
+        mortality = priors.variable("mortality", "mortality_term")
+        native = ZERO
+        if second_generation == "native_rates":
+            native = pm.math.exp(priors.variable("native_rate_log_ratio"))
+        gap = priors.variable("generation_gap") if generation_gap == "prior" else 0.0
+
+        second = _second(design, number, mortality, native)
+        _observe("native_followed", second["followed"], data, design)
+        first = _first(design, number, mortality, native, gap, residual)
+        _observe("followed", first["followed"], data, design)
+        _observe("moved", _chance(number, design, "moved_pattern", "moved"), data, design)
+        _observe("returned", _chance(number, design, "returned_pattern", "returned"), data, design)
+        _poststratify(first, design)
+    return model
+
+
+def _numbers(priors: PriorSet, design: Design) -> Any:
+    """Intercepts and level effects of all outcomes in one vector, for rows to look up."""
+    import pytensor.tensor as pt
+
+    intercept = priors.variable("intercept", "outcome")
+    return pt.concatenate([intercept, *(_levels(priors, design, name) for name in OUTCOMES)])
+
+
+def _levels(priors: PriorSet, design: Design, outcome: str) -> Any:
+    """Effects of the levels of an outcome's factors, each factor's summing to zero.
+
+    They are written on an orthonormal basis of the vectors that sum to zero, the density
+    of a ZeroSumNormal, so that one variable serves all factors.
+    """
+    import pymc as pm
+
+    factor, contrast, level = (f"{outcome}_{dim}" for dim in ("factor", "contrast", "level"))
+    scale = priors.variable(f"{outcome}_scale", factor, support="positive")
+    centered = priors.centering(f"{outcome}_scale", factor)
+    terms = design.terms[outcome]
+    which = pm.Data(f"{contrast}_factor", terms.contrast_factor, dims=contrast)
+    effect = effects(f"{outcome}_contrasts", scale[which], centered[which], contrast)
+    basis = pm.Data(f"{level}_contrast", terms.level_contrast, dims=(level, contrast))
+    return pm.Deterministic(f"{outcome}_effect", (basis * effect).sum(1), dims=level)
+
+
+def _chance(number: Any, design: Design, dim: str, outcome: str, add: Any = 0.0) -> Any:
+    """Probability (row): the inverse logit of an intercept and the levels' effects."""
+    import pymc as pm
+
+    index = pm.Data(f"{dim}_{outcome}_index", design.index[dim, outcome])
+    return pm.math.invlogit(lookup(number, index) + add)
+
+
+def _death(mortality: Any, design: Design, dim: str, whose: str) -> Any:
+    """Probability of dying (row) with the coefficients of Table 3; children do not."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    index = pm.Data(f"{dim}_died_{whose}_index", design.index[dim, f"died_{whose}"])
+    adult = pm.Data(f"{dim}_adult_{whose}", design.adult[dim])
+    return adult * pm.math.invlogit(lookup(pt.concatenate([mortality, [0.0]]), index))
+
+
+def _native_emigration(native: Any, design: Design, dim: str) -> Any:
+    """e^s (row): the native rates of Appendix F times a factor, or nothing."""
+    import pymc as pm
+
+    if native is ZERO:
+        return 0.0
+    return native * pm.Data(f"{dim}_native_rate", design.native_rate[dim])
+
+
+def _second(design: Design, number: Any, mortality: Any, native: Any) -> dict[str, Any]:
+    """Fates of the second generation (native_pattern): emigrate, die, move, be lost."""
+    dim = "native_pattern"
+    emigrated = _native_emigration(native, design, dim)
+    died = _death(mortality, design, dim, "second")
+    moved = _chance(number, design, dim, "moved")
+    lost = _chance(number, design, dim, "lost")
+    return {"followed": (1 - emigrated - died) * (1 - moved) * (1 - lost)}
+
+
+def _first(
+    design: Design, number: Any, mortality: Any, native: Any, gap: Any, residual: str
+) -> dict[str, Any]:
+    """Fates of the foreign born (pattern), shares that add up to one."""
+    dim = "pattern"
+    emigrated = _chance(number, design, dim, "emigrated")
+    died = _death(mortality, design, dim, "first")
+    moving = _chance(number, design, dim, "moved")
+    losing = _chance(number, design, dim, "lost", gap)
+    if residual == "hazard":
+        died = (1 - emigrated) * died
+        still = (1 - emigrated - died) * (1 - moving)
+        lost = still * losing
+    else:
+        # r^s: what somebody of the second generation with these covariates is lost by
+        e, d = _native_emigration(native, design, dim), _death(mortality, design, dim, "second")
+        lost = (1 - e - d) * (1 - _chance(number, design, dim, "moved_second")) * losing
+        still = (1 - emigrated - died) * (1 - moving)
+    return {
+        "emigrated": emigrated,
+        "died": died,
+        "moved": (1 - emigrated - died) * moving,
+        "lost": lost,
+        "followed": still - lost,
+        "returned": _chance(number, design, dim, "returned") * (1 - emigrated - died),
+    }
+
+
+def _observe(name: str, probability: Any, data: xr.Dataset, design: Design) -> None:
+    """Persons with an outcome, of all with the same covariates: their outcomes in their order.
+
+    Without the binomial coefficient the density is that of the persons' rows, so that
+    counting them changes nothing; and it takes weighted counts.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    dim, people = design.rows[name]
+    pm.CustomDist(
+        name,
+        pt.clip(probability, LEAST, 1 - LEAST),
+        pm.Data(f"{name}_of", data[people].values, dims=dim),
+        logp=lambda events, p, n: events * pt.log(p) + (n - events) * pt.log1p(-p),
+        random=_draw_events,
+        observed=pm.Data(f"{name}_events", data[name].values, dims=dim),
+        dims=dim,
+        dtype="float64",
+    )
+
+
+def _draw_events(p: Any, n: Any, rng: Any = None, size: Any = None) -> np.ndarray:
+    """Draw counts; effective persons are rounded to whole ones."""
+    return rng.binomial(np.rint(n).astype(int), p, size=size).astype(float)
+
+
+def _poststratify(first: dict[str, Any], design: Design) -> None:
+    """Weighted means over the foreign born of each printed cell."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    weight = pm.Data("pattern_weight", design.weight)
+    cell = pm.Data("pattern_cell", design.cell_index)
+    total = pm.Data("cell_weight", design.cell_weight)  # one more: those in no such cell
+
+    def mean(share: Any) -> Any:
+        return (scatter(weight * share, cell, total) / total)[:-1]
+
+    pm.Deterministic(
+        "cell_share", pt.stack([mean(first[fate]) for fate in FATES], axis=1), dims=("cell", "fate")
+    )
+    pm.Deterministic("cell_return", mean(first["returned"]), dims="cell")
+
+
+def _check(option: str, value: str, valid: tuple[str, ...]) -> None:
+    if value not in valid:
+        raise StudyError(f"{option}={value!r}; valid: {', '.join(valid)}")
