@@ -60,8 +60,8 @@ def calibrate(
     Returns
     -------
     Dataset
-        ``truth``, ``mean``, ``sd``, ``rank`` (share of draws below the truth) and
-        ``inside`` (probability, ...), dims (quantity, simulation, ...), and
+        ``truth``, ``mean``, ``sd``, ``rank`` (share of draws below the truth), ``inside`` and
+        ``width`` (probability, ...) of intervals, dims (quantity, simulation, ...), and
         ``divergences`` and ``steps`` (simulation).
     """
     study = load_study(study) if isinstance(study, str) else study
@@ -231,6 +231,7 @@ def _one(ready: Compiled, job: tuple[Any, ...], draws: int, tune: int) -> xr.Dat
             "sd": sampled.std("draw"),
             "rank": (sampled[::thin] < known).mean("draw"),
             "inside": inside,
+            "width": (high - low).assign_coords(probability),
             "divergences": int(raw["sample_stats"]["diverging"].sum()),
             "steps": float(raw["sample_stats"]["n_steps"].mean()),
         }

@@ -2,6 +2,7 @@
 
 python notebooks/run.py            full length; the output is stored
 python notebooks/run.py --quick    few draws (BAYESMIG_QUICK=1); nothing is stored
+python notebooks/run.py snapshot   only this one
 """
 
 import os
@@ -13,15 +14,15 @@ import nbformat
 from nbclient import NotebookClient
 
 
-def main(quick):
+def main(quick, names):
     if quick:
         os.environ["BAYESMIG_QUICK"] = "1"
     else:
         os.environ.pop("BAYESMIG_QUICK", None)
     folder = Path(__file__).parent
-    paths = sorted(folder.glob("*.ipynb"))
+    paths = sorted(p for p in folder.glob("*.ipynb") if not names or p.stem in names)
     if not paths:
-        sys.exit(f"no notebooks in {folder}")
+        sys.exit(f"no notebooks {' '.join(names)} in {folder}")
     for path in paths:
         began = time.perf_counter()
         notebook = nbformat.read(path, as_version=4)
@@ -38,4 +39,4 @@ def main(quick):
 
 
 if __name__ == "__main__":
-    main("--quick" in sys.argv[1:])
+    main("--quick" in sys.argv[1:], [name for name in sys.argv[1:] if name != "--quick"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -104,9 +105,10 @@ def read(
     """Read an analysis file: Stata (.dta), .csv or .parquet, one row per adult.
 
     Columns: outcome, the categories of `LEVELS`, yes or no (1, 0) in `YES_NO`, ``age``
-    (years), ``log_expenditure``, and the identifiers person, household and municipality;
-    others are kept.  Categories are given by name; a Stata column of numbers by its value
-    labels.
+    (years), ``log_expenditure``, and the identifiers person, household and municipality.
+    Categories are given by name; a Stata column of numbers by its value labels.  Other
+    columns are kept: those of a text file as numbers where all are, those of a Stata file
+    as categories where every value has a label.
 
     Parameters
     ----------
@@ -134,6 +136,7 @@ def read(
         if own not in table:
             raise DataError(f"{path}: {unknown('column', own, map(str, table.columns))}")
     table = table.rename(columns={own: name for name, own in columns.items()})
+    _once(table, f"{path}: ")
     labels = {{o: n for n, o in columns.items()}.get(k, k): v for k, v in labels.items()}
     table = _checked(_labelled(table, labels, str(path)), str(path))
     table, left_out = _complete(table, missing, str(path))
@@ -152,6 +155,7 @@ def from_frame(table: pd.DataFrame) -> xr.Dataset:
     """
     if table.empty:
         raise DataError("the table has no rows")
+    _once(table)
     arrays = {}
     for name, column in table.items():
         if not isinstance(name, str) or name == PERSON:
@@ -178,6 +182,8 @@ def frame(data: xr.Dataset) -> pd.DataFrame:
         if "levels" in variable.attrs:
             values = pd.Series(variable.values.astype(str))
             columns[name] = pd.Categorical(values, json.loads(variable.attrs["levels"]))
+        elif variable.dtype.kind in "OU" and name != "person":  # a Dataset of one's own
+            columns[name] = pd.Categorical(variable.values.astype(str))
         else:
             columns[name] = variable.values
     table = pd.DataFrame(columns)
@@ -298,20 +304,45 @@ def term_label(term: str, level: str) -> str:
     return f"{term}: {level}" if level else term
 
 
+def text_of(values: pd.Series) -> pd.Series:
+    """Write labels as text, whole numbers without decimals; missing ones stay missing."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        named = text_of(values.cat.categories.to_series())
+        return values.cat.rename_categories(list(named)).astype(object)
+    types = pd.api.types
+    number = types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype)
+    if number and (values.dropna() % 1 == 0).all():
+        values = values.astype("Int64")
+    return values.astype(object).where(values.notna()).map(str, na_action="ignore")
+
+
+def _once(table: pd.DataFrame, where: str = "") -> None:
+    """No column is there twice."""
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"{where}column {twice[0]!r} is there twice")
+
+
+def labels(within: bool) -> list[str]:
+    """Labels of the paper's terms; within a stratum of ties without these."""
+    terms = [term for term in TERMS if not (within and term == "network")]
+    return [term_label(t, level) for t in terms for level in LEVELS.get(t, ("", ""))[1:]]
+
+
 def _variable(name: str, column: pd.Series) -> xr.Variable:
     if pd.api.types.is_bool_dtype(column.dtype):
         return xr.Variable(PERSON, column.to_numpy(dtype=float))
     if pd.api.types.is_numeric_dtype(column.dtype) and name not in IDENTIFIERS:
         return xr.Variable(PERSON, column.to_numpy(dtype=float, na_value=np.nan))
     lacking = column.isna().to_numpy()
-    values = np.where(lacking, "", column.astype(str).to_numpy(dtype=object)).astype(str)
+    values = np.where(lacking, "", text_of(column).to_numpy(dtype=object)).astype(str)
     own = {**LEVELS, "outcome": OUTCOMES}.get(name, ())
     if isinstance(column.dtype, pd.CategoricalDtype):
-        levels = [str(level) for level in column.cat.categories]
+        levels = list(text_of(column.cat.categories.to_series()))
     elif set(values[~lacking]) <= set(own):
         levels = [str(level) for level in own]
     elif pd.api.types.is_numeric_dtype(column.dtype):
-        levels = [str(level) for level in sorted(column.dropna().unique())]
+        levels = list(text_of(column.dropna().drop_duplicates().sort_values()))
     else:
         levels = sorted(set(values[~lacking]))
     if name == "person":
@@ -342,7 +373,17 @@ def _read_stata(path: Path) -> tuple[pd.DataFrame, dict[str, dict[Any, str]]]:
     except (pyreadstat.ReadstatError, OSError) as error:
         raise DataError(f"{path}: not a Stata file: {error}") from None
     table.index = range(1, len(table) + 1)
-    return table, dict(meta.variable_value_labels)
+    table = table.replace("", np.nan)  # Stata's missing value of text
+    return _named_others(table, meta.variable_value_labels), dict(meta.variable_value_labels)
+
+
+def _named_others(table: pd.DataFrame, labels: Mapping[str, Mapping[Any, str]]) -> pd.DataFrame:
+    """Name the categories of columns that are not the analysis file's, if all have labels."""
+    for name, named in labels.items():
+        if name not in COLUMNS and name in table and table[name].dropna().isin(list(named)).all():
+            levels = dict.fromkeys(named[code] for code in sorted(named))
+            table = table.assign(**{name: pd.Categorical(table[name].map(named), list(levels))})
+    return table
 
 
 def _read_csv(path: Path) -> tuple[pd.DataFrame, dict[str, dict[Any, str]]]:
@@ -350,8 +391,30 @@ def _read_csv(path: Path) -> tuple[pd.DataFrame, dict[str, dict[Any, str]]]:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
     except (ValueError, UnicodeDecodeError, OSError) as error:  # the parser's errors are values'
         raise DataError(f"{path}: not a CSV file: {error}") from None
-    table.index = range(2, len(table) + 2)  # the header is row 1
+    lines = _lines(path)[1:]
+    table.index = lines if len(lines) == len(table) else range(2, len(table) + 2)
+    for name in table.columns.difference(COLUMNS):
+        table[name] = _numbers(table[name])
     return table, {}
+
+
+def _lines(path: Path) -> list[int]:
+    """Lines on which the records of a text file begin, the header's first; empty ones have none."""
+    found, last = [], 0
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file)
+        for row in reader:
+            if len(row) > 1 or "".join(row).strip():
+                found.append(last + 1)
+            last = reader.line_num
+    return found
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    """Read text as numbers where all of it is; codes with leading zeros are text."""
+    number = pd.to_numeric(column, errors="coerce")
+    text = number.isna() & column.notna() | column.str.match(r"0\d", na=False)
+    return column if text.any() else number
 
 
 def _read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, dict[Any, str]]]:
@@ -407,12 +470,8 @@ def _checked(table: pd.DataFrame, where: str) -> pd.DataFrame:
             ),
         }
     )
-    text = {name: table[name].astype(str).where(table[name].notna()) for name in IDENTIFIERS}
-    for name in ("outcome", *LEVELS):  # "0" children may be a number in the file
-        column = table[name]
-        whole = pd.api.types.is_numeric_dtype(column.dtype)
-        column = column.astype("Int64") if whole and (column.dropna() % 1 == 0).all() else column
-        text[name] = column.astype(object).where(column.notna()).map(str, na_action="ignore")
+    # "0" children and municipality 15 may be numbers in the file
+    text = {name: text_of(table[name]) for name in ("outcome", *LEVELS, *IDENTIFIERS)}
     try:
         table = schema.validate(table.assign(**text), lazy=True)
     except pa.errors.SchemaErrors as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +72,7 @@ class Design:
         return self.outcomes[1:]
 
     def columns_of(self, table: pd.DataFrame) -> NDArray[np.float64]:
-        """Columns of the graph for other people; raise `DataError` for an unseen level."""
+        """Columns of the graph for other people; raise `DataError` for what it cannot make."""
         raw = _raw_columns(table, self.spec)
         return (raw - self.mean) @ self.to_terms
 
@@ -148,24 +149,33 @@ def separated(table: Design) -> list[str]:
 
     Their coefficients have no maximum-likelihood estimate; the prior keeps them finite.
     """
-    raw = table.column @ np.linalg.inv(table.to_terms) + table.mean
     found = []
-    for j, term in enumerate(table.terms):
-        if not np.all(np.isin(raw[:, j].round(9), (0.0, 1.0))):
-            continue
+    for label, has_level in _levels(table):
         for s, stratum in enumerate(table.strata):
             rows = table.stratum[table.group] == s
-            for level in (1.0, 0.0):
-                inside = rows & (np.abs(raw[:, j] - level) < SEPARATION)
-                totals = table.count[inside].sum(0)
-                for k, outcome in enumerate(table.outcomes):
-                    if totals[k] == 0 and table.count[rows][:, k].sum() > 0:
-                        where = f" in stratum {stratum!r}" if len(table.strata) > 1 else ""
-                        of = f"{term} = {level:.0f}"
-                        found.append(
-                            f"{of}{where}: none of {totals.sum()} people has outcome {outcome!r}"
-                        )
+            totals = table.count[rows & has_level].sum(0)
+            where = f" in stratum {stratum!r}" if len(table.strata) > 1 else ""
+            for k, outcome in enumerate(table.outcomes):
+                if totals[k] == 0 and totals.sum() > 0 and table.count[rows][:, k].sum() > 0:
+                    found.append(
+                        f"{label}{where}: none of {totals.sum()} people has outcome {outcome!r}"
+                    )
     return found
+
+
+def _levels(table: Design) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Label each level of each 0/1 column, and of each category the reference; tell its rows."""
+    raw = table.column @ np.linalg.inv(table.to_terms) + table.mean
+    binary = [j for j in range(len(table.terms)) if np.all(np.isin(raw[:, j].round(9), (0, 1)))]
+    for j in binary:
+        for level in (1, 0):
+            yield f"{table.terms[j]} = {level}", np.abs(raw[:, j] - level) < SEPARATION
+    for factor, state in table.spec.encoder_state.items():
+        names = {_label(f"{factor}[T.{c}]"): str(c) for c in state[1].get("categories", ())}
+        own = [j for j in binary if table.terms[j] in names]
+        reference = [level for name, level in names.items() if name not in table.terms]
+        if len(own) > 1 and len(reference) == 1:  # of two levels the other one is said above
+            yield f"{factor}: {reference[0]} = 1", raw[:, own].sum(1) < SEPARATION
 
 
 def _check_column(table: pd.DataFrame, option: str, name: str) -> None:
@@ -191,7 +201,9 @@ def _matrix(table: pd.DataFrame, formula: str) -> tuple[Any, NDArray[np.float64]
             )
     _check_missing(table, used)
     try:
-        matrix = formulaic.model_matrix(parsed, table, na_action="raise", output="pandas")
+        matrix = formulaic.model_matrix(
+            parsed, table, na_action="raise", output="pandas", context={}
+        )
     except (formulaic.errors.FormulaicError, ValueError, TypeError) as error:
         raise StudyError(f"formula {formula!r}: {_first_line(error)}") from None
     spec = matrix.model_spec
@@ -206,6 +218,12 @@ def _matrix(table: pd.DataFrame, formula: str) -> tuple[Any, NDArray[np.float64]
 
 def _raw_columns(table: pd.DataFrame, spec: Any) -> NDArray[np.float64]:
     """Columns of the formula for other people, levels checked against those that were seen."""
+    import formulaic
+
+    lacking = sorted(name for name in spec.required_variables if name not in table)
+    if lacking:
+        raise DataError(f"these people lack {', '.join(lacking)}, which the fit's formula needs")
+    _check_missing(table, sorted(spec.required_variables))
     for factor, state in spec.encoder_state.items():
         kind, known = state
         if kind.name != "CATEGORICAL" or str(factor) not in table:
@@ -218,9 +236,16 @@ def _raw_columns(table: pd.DataFrame, spec: Any) -> NDArray[np.float64]:
                 f"{factor}: level {values[unseen].iloc[0]!r} in {int(unseen.sum())} rows was not "
                 f"in the data of the fit; valid: {', '.join(levels)}"
             )
-    _check_missing(table, [n for n in spec.required_variables if n in table])
-    matrix = spec.get_model_matrix(table)
-    return matrix.drop(columns="Intercept").to_numpy(dtype=float)
+    with warnings.catch_warnings():  # a level that C(...) has not seen, which would become zeros
+        warnings.simplefilter("error", formulaic.errors.DataMismatchWarning)
+        try:
+            matrix = spec.get_model_matrix(table, context={})
+        except (formulaic.errors.FormulaicError, Warning, ValueError, TypeError) as error:
+            words = _first_line(error).split(". ")[0]
+            raise DataError(f"the fit's formula and these people: {words}") from None
+    raw = matrix.drop(columns="Intercept").to_numpy(dtype=float)
+    _check_finite(raw, list(matrix.columns.drop("Intercept")))
+    return raw
 
 
 def _check_missing(table: pd.DataFrame, columns: Sequence[str]) -> None:
@@ -230,7 +255,8 @@ def _check_missing(table: pd.DataFrame, columns: Sequence[str]) -> None:
         each = ", ".join(f"{c} {n}" for c, n in missing.sum().items() if n)
         raise DataError(
             f"{rows} of {len(table)} rows have missing values ({each}); "
-            "study.read(path, missing='casewise') drops them and says how many"
+            "study.read(path, missing='casewise') leaves them out and says how many, and so "
+            "does DataFrame.dropna without saying"
         )
 
 
@@ -249,11 +275,11 @@ def _labels(values: pd.Series) -> tuple[str, ...]:
     if isinstance(values.dtype, pd.CategoricalDtype):
         present = set(values.dropna())
         return tuple(str(label) for label in values.cat.categories if label in present)
-    return tuple(str(label) for label in sorted(values.dropna().unique()))
+    return tuple(people.text_of(values.dropna().drop_duplicates().sort_values()))
 
 
 def _codes(values: pd.Series, labels: Sequence[str]) -> NDArray[np.int64]:
-    return pd.Categorical(values.astype(str), categories=list(labels)).codes.astype(np.int64)
+    return pd.Categorical(people.text_of(values), categories=list(labels)).codes.astype(np.int64)
 
 
 def _outcomes(values: pd.Series, reference: str) -> tuple[str, ...]:
@@ -298,18 +324,23 @@ def _check_columns(
         block = raw[of_stratum == s]
         for j, term in enumerate(terms):
             if np.ptp(block[:, j]) == 0:
+                level = ": " in term and block[0, j] == 0
                 raise DataError(
                     f"column {term!r} of the formula is constant{where}, {block[0, j]:g} for all "
                     f"{len(block)} people: leave it out of the formula"
+                    + (", or nobody's level out of the column's categories" if level else "")
                 )
+        if len(block) <= len(terms):
+            raise DataError(
+                f"{len(block)} people{where} are too few for the formula's {len(terms)} columns"
+            )
         scaled = (block - block.mean(0)) / block.std(0)
         _, triangle = np.linalg.qr(scaled)
         flat = np.abs(np.diag(triangle)) < 1e-8 * np.sqrt(len(block))
-        if len(block) <= len(terms) or flat.any():
-            term = terms[int(np.argmax(flat))] if flat.any() else terms[-1]
+        if flat.any():
             raise DataError(
-                f"column {term!r} of the formula follows from the columns before it{where}: "
-                "leave one of them out"
+                f"column {terms[int(np.argmax(flat))]!r} of the formula follows from the columns "
+                f"before it{where}: leave one of them out"
             )
 
 
@@ -370,8 +401,9 @@ def _same_rows(keys: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _label(name: str) -> str:
-    """Read formulaic's ``network[T.close]`` as ``network: close``."""
-    return re.sub(r"\[(?:T\.)?([^\]]*)\]", r": \1", name)
+    """Read formulaic's ``network[T.close]:male`` as ``network: close x male``."""
+    crossed = re.sub(r":(?![^\[(]*[\])])", " x ", name)  # not the colons inside of brackets
+    return re.sub(r"\[(?:T\.)?([^\]]*)\]", r": \1", crossed)
 
 
 def _first_line(error: Exception) -> str:

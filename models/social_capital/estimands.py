@@ -56,7 +56,11 @@ def rebase(draws: xr.Dataset, reference: str) -> xr.Dataset:
 
 
 def turned(table: pd.DataFrame, found: xr.Dataset) -> pd.DataFrame:
-    """Turn the sign of printed contrasts that the estimands have the other way round."""
+    """Turn the sign of printed contrasts that the estimands have the other way round.
+
+    If the fit has not the terms of the printed table, the note of every row says so.
+    """
+    table = _noted(table, found)
     known = set(found.contrast.values)
     other = table.contrast.map(lambda label: ":".join(reversed(label.split(":"))))
     turn = ~table.contrast.isin(known) & other.isin(known)
@@ -69,6 +73,16 @@ def turned(table: pd.DataFrame, found: xr.Dataset) -> pd.DataFrame:
     table.loc[turn, "estimate"] = -rows.estimate
     table.loc[turn, "ci_low"], table.loc[turn, "ci_high"] = -rows.ci_high, -rows.ci_low
     return table
+
+
+def _noted(table: pd.DataFrame, found: xr.Dataset) -> pd.DataFrame:
+    """Say where the print is of another formula than the fit's."""
+    strata = "stratum" in found.dims
+    own = table[(table.quantity == "coefficient") & ((table.stratum != "") == strata)]
+    if set(own.term) == set(found.term.values):
+        return table
+    note = (table.note + "; the fit has other terms than the table").str.removeprefix("; ")
+    return table.assign(note=note)
 
 
 def contrasts(outcomes: list[str]) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ from pytensor.tensor.basic import get_underlying_scalar_constant_value
 from pytensor.tensor.exceptions import NotScalarConstantError
 from pytensor.tensor.random.op import RandomVariable
 
-VERSION = 1  # of the loop below: part of the key under which its machine code is kept
+VERSION = 2  # of the loop below: part of the key under which its machine code is kept
 FASTMATH = {"arcp", "contract", "nsz", "reassoc"}  # sums may be reordered; NaN stays NaN
 SIGNATURE = "(s,k,p),(g,k),(r,p),(r),(g),(r,j),(r)->(r),(s,k,p),(g,k)"
 RANDOM_SIGNATURE = "(s,k,p),(g,k),(r,p),(r),(g),(r),(r)->(r,j)"
@@ -106,21 +106,27 @@ def _compile(op: MultinomialLogit, node: Any, **_: Any) -> tuple[Any, int]:
         for i in range(rows):
             g = group[i]
             s = stratum[g]
-            highest = 0.0
+            total = 1.0
             for k in range(alternatives):
                 sum_ = intercept[g, k]
                 for p in range(columns):
                     sum_ += slope[s, k, p] * column[i, p]
                 logit[k] = sum_
-                highest = max(highest, sum_)
-            total = 1.0 if highest == 0.0 else np.exp(-highest)
+                odds[k] = np.exp(sum_)
+                total += odds[k]
+            shift = 0.0
+            if not total < 1e300:  # odds that overflow: all of them relative to the highest
+                for k in range(alternatives):
+                    shift = max(shift, logit[k])
+                total = np.exp(-shift)
+                for k in range(alternatives):
+                    odds[k] = np.exp(logit[k] - shift)
+                    total += odds[k]
             people, chosen = float(count[i, 0]), 0.0
             for k in range(alternatives):
                 people += count[i, k + 1]
                 chosen += count[i, k + 1] * logit[k]
-                odds[k] = np.exp(logit[k] - highest)
-                total += odds[k]
-            value[i] = weight[i] * (chosen - people * (highest + np.log(total)))
+            value[i] = weight[i] * (chosen - people * (shift + np.log(total)))
             share = people / total
             for k in range(alternatives):
                 residual = weight[i] * (count[i, k + 1] - share * odds[k])

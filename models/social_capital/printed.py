@@ -172,6 +172,40 @@ def corrected(printed: pd.DataFrame | None = None) -> pd.DataFrame:
     return rows
 
 
+def corrected_table_1(printed: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return Table 1 as it is laid out, contrast C corrected and labelled so.
+
+    Parameters
+    ----------
+    printed : DataFrame, optional
+        From `read` or `tidy`; by default the former.
+
+    Returns
+    -------
+    DataFrame
+        One row per term and level; text as the table has it, "estimate (se) stars", in
+        columns ``A``, ``B`` and ``C as printed``; ``C corrected`` (A + B, log odds), and
+        ``correction``, which says of each row whether that is a correction of this
+        project's and not the authors', and whether it turns the sign.  A corrected C has no
+        standard error: it would need the covariance of A and B, which is not in print.
+    """
+    rows = corrected(printed)
+    rows = rows[rows.stratum == "all"]
+    text = rows.estimate.map("{:.3f}".format) + rows.se.map(" ({:.3f}) ".format) + rows.stars
+    rows = rows.assign(text=text.str.strip())
+    keys = ["term", "level"]
+    wide = rows.pivot(index=keys, columns="contrast", values="text")
+    wide = wide.reindex(pd.MultiIndex.from_frame(rows[keys].drop_duplicates()))
+    wide = wide.rename(columns={"C": "C as printed"}).rename_axis(columns=None)
+    last = rows[rows.contrast == "C"].set_index(keys)
+    changed = last.estimate != last.corrected
+    turned = changed & (last.estimate * last.corrected < 0)
+    said = pd.Series("", index=last.index).mask(changed, "correction, not the authors'")
+    return wide.assign(
+        **{"C corrected": last.corrected, "correction": said.mask(turned, said + "; other sign")}
+    )
+
+
 def strata_differences(printed: pd.DataFrame) -> pd.DataFrame:
     """Return the differences of coefficients between strata, as footnote 3 computes them.
 

@@ -45,7 +45,8 @@ def probabilities(
         those of the fit.
     municipality : str
         "marginal": averaged over the population of groups, by Gauss-Hermite quadrature;
-        "new": one group drawn from it for each draw; or the label of a group of the fit.
+        "new": one group drawn from it for each draw (and stratum); or the label of a group
+        of the fit, with strata everybody's in their own stratum.
     draws : int
         How many of the posterior's draws, evenly thinned.
     seed : int
@@ -59,12 +60,13 @@ def probabilities(
     Raises
     ------
     DataError
-        For a missing value or a level that the fit has not seen.
+        For a column that is not there, a missing value, a level that the fit has not seen,
+        or a square (``age_squared``) that is not one.
     StudyError
-        For an unknown group.
+        For an unknown group, or one without people of a stratum that is asked about.
     """
     table = _design(fitted)
-    frame = _frame(fitted, people_)
+    frame = _frame(fitted, table, people_)
     columns, stratum = table.columns_of(frame), _strata(fitted, table, frame)
     logits = _Logits(fitted, table, draws)
     values = np.empty((logits.draws, len(columns), len(table.outcomes)))
@@ -87,7 +89,7 @@ def marginal_effects(
     Everybody of the fit is given one value of a variable, then the other; the mean change
     of the probabilities, over people by weight.  Yes-or-no columns go from 0 to 1,
     categories from their reference to each level, numbers up by one unit from where
-    they are (age with its square).
+    they are (a column that is the square of another, as age_squared is, with it).
 
     Parameters
     ----------
@@ -100,7 +102,7 @@ def marginal_effects(
         Percentage points; for each draw the outcomes' changes add up to zero.
     """
     table = _design(fitted)
-    frame = _frame(fitted, None)
+    frame = _frame(fitted, table, None)
     option = options_of(fitted)["weights"]
     weight = np.ones(len(frame)) if option is None else frame[option].to_numpy(dtype=float)
     weight = weight / weight.sum()
@@ -149,7 +151,7 @@ class _Logits:
         at = np.unique(np.linspace(0, flat.sizes["sample"] - 1, draws).round().astype(int))
         flat = flat.isel(sample=at).transpose("sample", "stratum", ...)
         self.draws = len(at)
-        self.groups = table.groups
+        self.table = table
         alternative = slice(1, None)
         back = np.linalg.inv(table.to_terms)
         self.slope = flat["log_odds"].values[:, :, alternative] @ back.T
@@ -166,20 +168,40 @@ class _Logits:
     ) -> NDArray[np.float64]:
         """Probabilities (person, outcome) of one draw."""
         logit = np.empty((len(columns), self.slope.shape[2]))
-        shift: Any = rng.standard_normal(self.root.shape[-1]) if municipality == NEW else None
         for s in range(self.slope.shape[1]):
             rows = stratum == s
             logit[rows] = columns[rows] @ self.slope[i, s].T + self.intercept[i, s]
-            if municipality == NEW:
-                logit[rows] += self.root[i, s] @ shift
         if municipality == NEW:
-            return softmax(logit)
+            shift = rng.standard_normal((len(self.root[i]), self.root.shape[-1]))
+            return softmax(logit + np.einsum("skf,sf->sk", self.root[i], shift)[stratum])
         if municipality != MARGINAL:
-            if municipality not in self.groups:
-                raise StudyError(unknown("group", municipality, [MARGINAL, NEW, *self.groups]))
-            return softmax(logit + self.effect[i, self.groups.index(municipality)])
+            known = _known(self.table, municipality, np.unique(stratum))
+            return softmax(logit + self.effect[i, known[stratum]])
         factor = np.exp(np.einsum("skf,nf->snk", self.root[i], self.nodes))
         return _averaged()(np.exp(logit), factor, stratum, self.node_weights)
+
+
+def _known(table: Design, municipality: str, wanted: NDArray) -> NDArray[np.int64]:
+    """Number of a municipality's group in each stratum: -1 where it has nobody and none is asked.
+
+    A stratum's group may also be named in full, "stratum, group".
+    """
+    found = np.full(len(table.strata), -1)
+    own = []
+    for g, (label, s) in enumerate(zip(table.groups, table.stratum, strict=True)):
+        several = len(table.strata) > 1
+        own.append(label.removeprefix(f"{table.strata[s]}, ") if several else label)
+        if municipality in (own[-1], label):
+            found[s] = g
+    if (found < 0).all():
+        raise StudyError(unknown("group", municipality, [MARGINAL, NEW, *dict.fromkeys(own)]))
+    empty = [table.strata[s] for s in wanted if found[s] < 0]
+    if empty:
+        raise StudyError(
+            f"group {municipality!r} has nobody of stratum {', '.join(empty)} in the fit, and "
+            "some of the people asked about are: their effect there is not known"
+        )
+    return found
 
 
 @cache
@@ -226,12 +248,34 @@ def _design(fitted: xr.DataTree) -> Design:
     return design(fitted["data"].to_dataset(), **options_of(fitted))
 
 
-def _frame(fitted: xr.DataTree, given: Any) -> pd.DataFrame:
+def _frame(fitted: xr.DataTree, table: Design, given: Any) -> pd.DataFrame:
     """The people asked about, the fit's own by default, categories as the fit has them."""
+    own = people.frame(fitted["data"].to_dataset())
     if given is None:
-        return people.frame(fitted["data"].to_dataset())
-    dataset = people.from_frame(given) if isinstance(given, pd.DataFrame) else given
-    return people.frame(dataset)
+        return own
+    frame = people.frame(people.from_frame(given) if isinstance(given, pd.DataFrame) else given)
+    for square, base in _squares(table, own).items():
+        if {square, base} <= set(frame) and {frame[c].dtype.kind for c in (square, base)} == {"f"}:
+            wrong = ~np.isclose(frame[square], frame[base] ** 2, equal_nan=True)
+            if wrong.any():
+                raise DataError(
+                    f"{square} is not the square of {base} in {wrong.sum()} of {len(frame)} rows, "
+                    f"as it is in the fit; first {frame[square][wrong].iloc[0]:g} and "
+                    f"{frame[base][wrong].iloc[0]:g}"
+                )
+    return frame
+
+
+def _squares(table: Design, frame: pd.DataFrame) -> dict[str, str]:
+    """Columns of the formula that are the square of another one of it, and of which."""
+    used = sorted(table.spec.required_variables)
+    numbers = [n for n in used if frame[n].dtype.kind == "f" and frame[n].nunique() > 2]
+    return {
+        square: base
+        for square in numbers
+        for base in numbers
+        if square != base and np.allclose(frame[square], frame[base] ** 2, rtol=1e-9)
+    }
 
 
 def _strata(fitted: xr.DataTree, table: Design, frame: pd.DataFrame) -> NDArray[np.int64]:
@@ -240,7 +284,7 @@ def _strata(fitted: xr.DataTree, table: Design, frame: pd.DataFrame) -> NDArray[
         return np.zeros(len(frame), dtype=np.int64)
     if name not in frame:
         raise DataError(f"the fit has strata by {name!r}, which these people lack")
-    labels = frame[name].astype(str)
+    labels = people.text_of(frame[name])
     unseen = ~labels.isin(table.strata)
     if unseen.any():
         raise DataError(f"{name}: {unknown('stratum', labels[unseen].iloc[0], table.strata)}")
@@ -249,10 +293,10 @@ def _strata(fitted: xr.DataTree, table: Design, frame: pd.DataFrame) -> NDArray[
 
 def _changes(table: Design, frame: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
     """Everybody before and after each change of one variable of the formula."""
-    found = {}
+    found, squares = {}, _squares(table, frame)
     for name in sorted(table.spec.required_variables, key=list(frame.columns).index):
         column = frame[name]
-        if name == "age_squared":  # goes with age
+        if name in squares:  # goes with what it is the square of
             continue
         if isinstance(column.dtype, pd.CategoricalDtype):
             reference, *levels = column.cat.categories
@@ -265,7 +309,9 @@ def _changes(table: Design, frame: pd.DataFrame) -> dict[str, tuple[pd.DataFrame
         elif set(np.unique(column)) <= {0.0, 1.0}:
             found[name] = (_given(frame, name, 0.0), _given(frame, name, 1.0))
         else:
-            found[f"{name} + 1"] = (frame, _given(frame, name, column + 1))
+            more = _given(frame, name, column + 1)
+            own = [square for square, base in squares.items() if base == name]
+            found[f"{name} + 1"] = (frame, more.assign(**dict.fromkeys(own, more[name] ** 2)))
     return found
 
 
@@ -273,7 +319,4 @@ def _given(frame: pd.DataFrame, name: str, value: Any) -> pd.DataFrame:
     """Give everybody a value of one variable."""
     if isinstance(frame[name].dtype, pd.CategoricalDtype):
         value = pd.Categorical([value] * len(frame), categories=frame[name].cat.categories)
-    changed = frame.assign(**{name: value})
-    if name == "age" and "age_squared" in frame:
-        changed["age_squared"] = changed["age"] ** 2
-    return changed
+    return frame.assign(**{name: value})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -63,9 +64,13 @@ def simulate(
         raise DataError(f"tables={tables!r}; valid: 1 (Table 1), 2 (Tables 2a-c)")
     if stratum not in people.STRATA:
         raise DataError(f"stratum={stratum!r}; valid: {', '.join(people.STRATA)}")
+    for name, value, least in (("municipalities", municipalities, 2), ("n", n, 1)):
+        if not isinstance(value, Integral) or value < least:
+            raise DataError(f"{name} must be a whole number from {least} on, got {value!r}")
+    truth = printed_truth(tables) if truth is None else truth
+    _check_truth(truth)
     rng = np.random.default_rng(seed)
     table = _people(rng, n, municipalities)
-    truth = printed_truth(tables) if truth is None else truth
     strata = list(truth.stratum.values) if "stratum" in truth.dims else ["all"]
     columns, terms = _columns(table, by_stratum=strata != ["all"])
     covariance = np.outer(MUNICIPALITY_SD, MUNICIPALITY_SD) * np.array(
@@ -136,11 +141,31 @@ def printed_truth(tables: int) -> xr.Dataset:
     return xr.Dataset({"log_odds": found if tables == 2 else found.isel(stratum=0, drop=True)})
 
 
+def _check_truth(truth: xr.Dataset) -> None:
+    """It has log odds of every outcome and term (in every stratum), labelled."""
+    if not isinstance(truth, xr.Dataset) or "log_odds" not in truth:
+        raise DataError(
+            "truth must be a Dataset with log_odds (alternative, term), as "
+            f"simulation.printed_truth(1) gives it, got {type(truth).__name__}"
+        )
+    odds = truth["log_odds"]
+    by_stratum = "stratum" in odds.dims
+    wanted = {"alternative": people.OUTCOMES[1:], "term": people.labels(within=by_stratum)}
+    wanted |= {"stratum": people.LEVELS["network"]} if by_stratum else {}
+    for dim, labels in wanted.items():
+        known = list(odds[dim].values) if dim in odds.coords else []
+        lacking = [label for label in labels if label not in known]
+        if lacking:
+            raise DataError(f"truth: log_odds has no {dim} {', '.join(lacking)}")
+
+
 def _people(rng: np.random.Generator, n: int, municipalities: int) -> pd.DataFrame:
     """Draw adults in households in municipalities: categories as the paper's, shares assumed."""
     size = rng.choice([1, 2, 3, 4], p=[0.25, 0.4, 0.2, 0.15], size=n)
     household = np.repeat(np.arange(n), size)[:n]
     homes = household[-1] + 1
+    if homes < municipalities:
+        raise DataError(f"{n} people in {homes} households are too few for {municipalities} places")
     weights = rng.dirichlet(np.full(municipalities, 6.0))
     place = np.sort(rng.choice(municipalities, p=weights, size=homes))
     place[:municipalities] = np.arange(municipalities)  # nobody's municipality is empty

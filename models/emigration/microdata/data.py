@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -16,13 +14,13 @@ from bayesmig.models.emigration.data import published
 from bayesmig.models.emigration.microdata import extract, linking, synthetic
 from bayesmig.models.emigration.microdata.cells import COLUMNS, cells, printed
 from bayesmig.models.emigration.microdata.collapse import collapse, flow, labels
+from bayesmig.models.emigration.microdata.synthetic import FATES
 
 if TYPE_CHECKING:
     from bayesmig.models.emigration.microdata.linking import Panel
 
+LOADING = ("ddi", "month", "weights", "years", "progress", "chunk")
 __all__ = ["comparable", "example", "flow", "published", "read", "simulate", "truth"]
-FATES = ("emigrated", "died", "moved", "lost", "followed")
-TITLE = "SYNTHETIC panel of persons, laid out as linked March supplements"
 
 
 def read(
@@ -53,16 +51,17 @@ def read(
 
 def panel(path: str | Path, **how: Any) -> Panel:
     """Read and link an extract, and keep its persons, for `classical.estimate` too."""
-    raise NotImplementedError
+    choices = {name: how.pop(name) for name in LOADING if name in how}
+    return linking.link(extract.load(path, **choices), **how)
 
 
 def example(persons: int = 9_000, years: int = 4, seed: int = 1) -> xr.Dataset:
-    """Return the synthetic panel that ships with the study: its seed and its truth.
+    """Return a SYNTHETIC panel, the same at every call; no survey's persons are shipped.
 
     Parameters
     ----------
     persons : int
-        Persons of both generations.
+        Of both generations.
     years : int
         Years in which they are met first, from 1996.
     seed : int
@@ -71,7 +70,7 @@ def example(persons: int = 9_000, years: int = 4, seed: int = 1) -> xr.Dataset:
 
 
 def simulate(
-    truth: Mapping[str, Any] | None = None,
+    truth: Mapping[str, Any] | str | None = None,
     *,
     seed: int = 0,
     persons: int = 9_000,
@@ -83,60 +82,59 @@ def simulate(
 
     Parameters
     ----------
-    truth : mapping, optional
-        As `synthetic.default_truth`, or a name of `synthetic.scenario`.
+    truth : mapping or str, optional
+        As `synthetic.default_truth` gives it, or the name of a `synthetic.scenario`.
     seed : int
     persons : int
-        Persons of both generations.
+        Of both generations.
     years : iterable of int
     residual : {"probability", "hazard"}
-        What is equal in both generations.
+        What is equal in both generations, if the truth is not given in full.
     weights : {"counts", "effective"}
+        See `collapse.collapse`.
 
     Returns
     -------
     Dataset
         Like `read`, with ``true_cell_share`` (cell, fate) and ``true_cell_return`` (cell).
     """
-    people, chosen = simulated_people(truth, seed, persons, years, residual)
-    attrs = {"title": TITLE, "synthetic": str(people.attrs["synthetic"])}
-    data = collapse(linking.panel_of_frame(people, attrs), weights=weights)
-    share, returned = true_cells(people, chosen, residual)
-    data = data.assign(true_cell_share=share, true_cell_return=returned)
-    return data.assign_attrs(seed=seed, truth=json.dumps(chosen), simulated_residual=residual)
-
-
-def simulated_people(
-    truth: Any, seed: int, persons: int, years: Iterable[int], residual: str
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the simulated persons and the truth that they come from."""
-    chosen = synthetic.scenario(truth) if isinstance(truth, str) else truth
-    chosen = dict(synthetic.default_truth() if chosen is None else chosen)
-    people = synthetic.simulate_panel(
-        chosen, persons=persons, years=years, seed=seed, residual=residual
-    )
-    return people, chosen
+    if truth is None:
+        truth = synthetic.default_truth(residual)
+    elif isinstance(truth, str):
+        truth = synthetic.scenario(truth, residual)
+    people = synthetic.simulate_panel(truth, persons=persons, years=years, seed=seed)
+    data = collapse(linking.panel_of_frame(people, people.attrs), weights=weights)
+    share, returned = true_cells(people, truth)
+    return data.assign(true_cell_share=share, true_cell_return=returned)
 
 
 def true_cells(
-    people: pd.DataFrame, truth: Mapping[str, Any], residual: str
+    people: pd.DataFrame, truth: Mapping[str, Any]
 ) -> tuple[xr.DataArray, xr.DataArray]:
-    """Weighted mean probabilities of the foreign born in each printed row, under the truth."""
+    """Weighted mean probabilities of the foreign born of each printed row, under a truth.
+
+    Returns
+    -------
+    share : DataArray (cell, fate)
+    returned : DataArray (cell)
+        Return immigrants per person at risk, (1 - e - d) times the share of those asked.
+    """
     first = people[people.generation == "first"]
-    chances = synthetic.expected(first, truth, residual=residual)
-    columns = {name: first[name].astype(str).to_numpy(dtype=object) for name in COLUMNS}
-    weight = first["weight"].to_numpy()
-    shares, returns = {}, {}
-    for members in cells(columns).values():
-        for name in dict.fromkeys(members):
-            if name:
-                at = members == name
-                shares[name] = [np.average(chances[f].to_numpy()[at], weights=weight[at])
-                                for f in FATES]  # fmt: skip
-                returns[name] = np.average(chances["returned"].to_numpy()[at], weights=weight[at])
-    names = list(shares)
-    share = xr.DataArray([shares[n] for n in names], {"cell": names, "fate": list(FATES)})
-    return share, xr.DataArray([returns[n] for n in names], {"cell": names})
+    chance = synthetic.expected(first, truth)
+    chance["returned"] *= 1 - chance.emigrated - chance.died
+    columns = {name: first[name].astype(str).to_numpy(dtype=object) for name in COLUMNS[:-1]}
+    rows = pd.concat(
+        [
+            chance.mul(first["weight"], axis=0).groupby(members).sum()
+            / first["weight"].groupby(members).sum().to_numpy()[:, None]
+            for members in cells(columns).values()
+        ]
+    )
+    rows = rows[rows.index != ""]
+    share = xr.DataArray(
+        rows[list(FATES)].to_numpy(), {"cell": list(rows.index), "fate": list(FATES)}
+    )
+    return share, xr.DataArray(rows["returned"].to_numpy(), {"cell": list(rows.index)})
 
 
 def truth(data: xr.Dataset) -> xr.Dataset:

@@ -1,0 +1,253 @@
+"""The graph of linked supplements against a loop over persons."""
+
+import csv
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from oracle import emigration_microdata as oracle
+
+import bayesmig as bm
+from bayesmig import graph
+from bayesmig.models.emigration.microdata import linking, synthetic
+from bayesmig.models.emigration.microdata.collapse import collapse
+
+STUDY = bm.load_study("emigration_microdata")
+RATES = Path(linking.__file__).parents[1] / "published" / "native_rates.csv"
+AGES = "0-14 15-19 20-24 25-29 30-34 35-39 40-44 45-49 50-54 55-59 60-64 65-69 70-74 75+".split()
+VARIANTS = {
+    "as printed": {},
+    "hazard": {"residual": "hazard"},
+    "loosened": {"second_generation": "native_rates", "generation_gap": "prior"},
+    "loosened hazard": {"residual": "hazard", "second_generation": "native_rates",
+                        "generation_gap": "prior"},
+}  # fmt: skip
+
+
+@cache
+def people():
+    frame = synthetic.simulate_panel(persons=700, years=range(1996, 1999), seed=3)
+    return frame, collapse(linking.panel_of_frame(frame, frame.attrs))
+
+
+def persons():
+    frame = people()[0].astype(object)
+    frame = frame.where(frame.notna(), None)
+    return frame.to_dict("records")
+
+
+def rates():
+    """Appendix F by the age groups of Table 6; children's the mean of three."""
+    found = {}
+    with open(RATES) as file:
+        for row in csv.DictReader(file):
+            group = max(int(row["age_group"]) - 2, 0)
+            found.setdefault((row["sex"], AGES[group]), []).append(float(row["rate"]))
+    return {key: sum(values) / len(values) for key, values in found.items()}
+
+
+def random_point(model, seed):
+    """A point of the prior, natural scale; intercepts near those of the report, effects small.
+
+    (With any others the paper's identity u = e + d + m (1 - e - d) + r may exceed one.)
+    """
+    drawn = graph.prior_draws(model, 1, seed, observed=False)
+    free = {v.name: drawn[v.name][0] for v in model.free_RVs}
+    near = [-3.4, -4.6, -1.8, -1.9, -1.8]
+    free["intercept"] = near + np.random.default_rng(seed).normal(0, 0.3, 5)
+    for name in free:
+        if name.endswith("_raw"):
+            free[name] = 0.3 * free[name]
+    return {**free, **graph.derived(model, free, strict=True)}
+
+
+def as_oracle(model, point):
+    """Effects by outcome, factor and level; mortality by generation and term."""
+    effects = {}
+    for i, outcome in enumerate(model.coords["outcome"]):
+        own = {"intercept": float(point["intercept"][i])}
+        for factor in oracle.FACTORS[outcome]:
+            own[factor] = {}
+        for level, value in zip(
+            model.coords[f"{outcome}_level"], point[f"{outcome}_effect"], strict=True
+        ):
+            factor, label = level.split(" ", 1)
+            own[factor][label] = float(value)
+        effects[outcome] = own
+    mortality = {"first": {}, "second": {}}
+    for term, value in zip(model.coords["mortality_term"], point["mortality"], strict=True):
+        whose, name = term.split(" ", 1)
+        mortality[whose][name] = float(value)
+    return effects, mortality
+
+
+def how(point):
+    loosened = "native_rate_log_ratio" in point
+    return {
+        "gap": float(point.get("generation_gap", 0.0)),
+        "rates": rates(),
+        "factor": float(np.exp(point["native_rate_log_ratio"])) if loosened else 0.0,
+    }
+
+
+@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+def test_log_likelihood_is_that_of_the_persons(options):
+    _, data = people()
+    model = STUDY.build(data, **options)
+    for seed in range(3):
+        point = random_point(model, seed)
+        residual = options.get("residual", "probability")
+        expected = oracle.log_likelihood(
+            persons(), *as_oracle(model, point), residual, **how(point)
+        )
+        free = {v.name: point[v.name] for v in model.free_RVs}
+        found = graph.log_likelihood(model, free)
+        for name, value in expected.items():
+            assert found[name].sum() == pytest.approx(value, rel=1e-10), (name, seed)
+
+
+@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+def test_cells_are_weighted_means_of_the_persons(options):
+    _, data = people()
+    model = STUDY.build(data, **options)
+    point = random_point(model, 7)
+    effects, mortality = as_oracle(model, point)
+    cells = {
+        "Table 4, Total": lambda p: True,
+        "Table 5, Mexican, 1997": lambda p: p["country"] == "Mexico" and p["year"] == 1997,
+        "Table 7, Non-Mexican, Male": lambda p: p["country"] != "Mexico" and p["sex"] == "Male",
+        "Table 9, 30-34": lambda p: p["sex"] == "Female" and p["age_group"] == "30-34",
+        "Table 10, Mexican Males, 25-34": lambda p: (
+            p["country"] == "Mexico" and p["sex"] == "Male" and 25 <= p["age"] <= 34
+        ),
+        "Table 12, All Foreign-born, 0-4 yrs": lambda p: p["duration"] == "0-4 yrs",
+        "Table 13, Asia": lambda p: p["country"] in (
+            "China", "India", "Philippines", "Korea", "Other Asia"
+        ),
+    }  # fmt: skip
+    names = list(model.coords["cell"])
+    for cell, chosen in cells.items():
+        expected = oracle.weighted_means(
+            persons(), effects, mortality, options.get("residual", "probability"), chosen,
+            **how(point),
+        )  # fmt: skip
+        share = point["cell_share"][names.index(cell)]
+        for k, fate in enumerate(("emigrated", "died", "moved", "lost", "followed")):
+            assert share[k] == pytest.approx(expected[fate], abs=1e-10), (cell, fate)
+        returned = point["cell_return"][names.index(cell)]
+        assert returned == pytest.approx(expected["returned"], abs=1e-10), cell
+
+
+def test_the_true_cells_are_those_of_the_oracle():
+    """What a simulation calls the truth is what the persons' probabilities average to."""
+    truth = synthetic.default_truth("probability")
+    frame = synthetic.simulate_panel(truth, persons=700, years=range(1996, 1999), seed=3)
+    share, returned = STUDY._part("data").true_cells(frame, truth)
+    chance = synthetic.expected(frame, truth)
+    at = (frame.generation == "first") & (frame.sex == "Male")
+    one = np.average(chance.emigrated[at], weights=frame.weight[at])
+    assert float(share.sel(cell="Table 7, All, Male", fate="emigrated")) == pytest.approx(one)
+    back = chance.returned[at] * (1 - chance.emigrated[at] - chance.died[at])
+    mean = np.average(back, weights=frame.weight[at])
+    assert float(returned.sel(cell="Table 7, All, Male")) == pytest.approx(mean)
+
+
+def test_counting_persons_changes_neither_density_nor_gradient():
+    """The graph of a panel with every person in a row of its own."""
+    _, data = people()
+    rows = expanded(data)
+    assert rows.sizes["pattern"] == int(data.people.sum()) > data.sizes["pattern"]
+    one, other = STUDY.build(data), STUDY.build(rows)
+    points = [random_point_unconstrained(one, seed) for seed in range(3)]
+    f, g = one.compile_logp(), other.compile_logp()
+    df, dg = one.compile_dlogp(), other.compile_dlogp()
+    for point in points:
+        assert f(point) == pytest.approx(g(point), rel=1e-12)
+        np.testing.assert_allclose(df(point), dg(point), rtol=1e-8, atol=1e-8)
+
+
+def random_point_unconstrained(model, seed):
+    rng = np.random.default_rng(seed)
+    start = model.initial_point()
+    return {name: value + rng.normal(0, 0.3, np.shape(value)) for name, value in start.items()}
+
+
+def expanded(data):
+    """Every person a row: as many as a pattern has people, the first of them the events."""
+    out = data
+    for dim, people_, events in (
+        ("pattern", "people", "followed"),
+        ("native_pattern", "native_people", "native_followed"),
+        ("moved_pattern", "moved_people", "moved"),
+        ("returned_pattern", "returned_people", "returned"),
+    ):
+        counts = data[people_].values.astype(int)
+        which = np.repeat(np.arange(len(counts)), counts)
+        nth = np.concatenate([np.arange(c) for c in counts])
+        happened = (nth < data[events].values[which]).astype(float)
+        attrs = {name: out[name].attrs for name in out}
+        out = out.isel({dim: which})
+        out[events] = (dim, happened)
+        out[people_] = (dim, np.ones(len(which)))
+        if dim == "pattern":
+            out["weight"] = (dim, (data["weight"].values / counts)[which])
+        for name, kept in attrs.items():
+            out[name].attrs = kept
+    return out
+
+
+def test_effective_weights_are_scaled_to_the_effective_sample():
+    frame, _ = people()
+    data = collapse(linking.panel_of_frame(frame, frame.attrs), weights="effective")
+    for generation, name in (("first", "people"), ("second", "native_people")):
+        weight = frame.loc[frame.generation == generation, "weight"].to_numpy(float)
+        assert float(data[name].sum()) == pytest.approx(weight.sum() ** 2 / (weight**2).sum())
+    share = float(data["followed"].sum() / data["people"].sum())
+    first = frame[frame.generation == "first"]
+    assert share == pytest.approx(np.average(first.followed.astype(float), weights=first.weight))
+    assert data.attrs["likelihood"].startswith("PSEUDO")
+
+
+def test_gradient_is_that_of_finite_differences():
+    model = STUDY.build(people()[1])
+    point = random_point_unconstrained(model, 5)
+    logp, dlogp = model.compile_logp(), model.compile_dlogp()
+    flat, step = np.concatenate([np.ravel(point[v.name]) for v in model.value_vars]), 1e-6
+    gradient = dlogp(point)
+
+    def at(x):
+        shaped, start = {}, 0
+        for v in model.value_vars:
+            size = np.size(point[v.name])
+            shaped[v.name] = x[start : start + size].reshape(np.shape(point[v.name]))
+            start += size
+        return logp(shaped)
+
+    for k in np.random.default_rng(1).choice(len(flat), 12, replace=False):
+        moved = np.eye(len(flat))[k] * step
+        slope = (at(flat + moved) - at(flat - moved)) / (2 * step)
+        assert gradient[k] == pytest.approx(slope, rel=1e-4, abs=1e-4)
+
+
+def test_mortality_priors_are_print_and_its_stars():
+    """Standard errors: what the stars allow, or twice an even spread of the printed deaths."""
+    spec = STUDY.priors().specs["mortality"].numbers
+    folder = RATES.parent
+    program = pd.read_csv(folder / "mortality_program.csv")
+    table = pd.read_csv(folder / "coefficients.csv", keep_default_na=False)
+    table = table[(table.table == 3) & ~table.term.str.startswith("Number")]
+    groups = [7, 2, *[5] * 4, *[7] * 6, *[5] * 4]
+    largest = {"***": 3.2905, "**": 2.5758, "*": 1.96, "": 0.0}
+    mu, sigma = [], []
+    for whose, printed, deaths in (("first", "immigrants", 2480), ("second", "natives", 27652)):
+        own = program[program.generation == whose].estimate.tolist()
+        rows = table[table.generation == printed]
+        for value, estimate, stars, k in zip(own, rows.estimate, rows.stars, groups, strict=True):
+            mu.append(float(estimate) if abs(value - float(estimate)) > 0.001 else value)
+            spread = 2 * np.sqrt(2 * k / deaths)
+            z = largest[stars]
+            sigma.append(min(spread, abs(float(estimate)) / z) if z else spread)
+    np.testing.assert_allclose(spec["mu"], mu, atol=1e-9)
+    np.testing.assert_allclose(spec["sigma"], sigma, atol=5.1e-5)
