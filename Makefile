@@ -38,11 +38,13 @@ calibrate: $(READY)
 	for set in smooth ffk capps per_class per_year sparse; do \
 	  $(RUN) -m bayesmig calibrate snapshot --priors $$set --n 30 --draws 400 --truth example; done
 
-# seconds to the first draw, cold and warm; the snapshot model and the multinomial logit against peers
+# seconds to the first draw, cold and warm; the snapshot model, the multinomial logit and counted
+# persons against peers
 bench: $(READY)
 	$(RUN) benchmarks/start.py
 	$(RUN) benchmarks/snapshot.py
 	$(RUN) benchmarks/multinomial_logit.py
+	$(RUN) benchmarks/emigration_microdata.py
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null || \

@@ -27,7 +27,7 @@ def main(quick, names):
         began = time.perf_counter()
         notebook = nbformat.read(path, as_version=4)
         NotebookClient(
-            notebook, timeout=1200, kernel_name="python3", resources={"metadata": {"path": folder}}
+            notebook, timeout=3600, kernel_name="python3", resources={"metadata": {"path": folder}}
         ).execute()
         if not quick:
             for cell in notebook.cells:  # when it ran is no part of what it shows

@@ -532,6 +532,24 @@ def test_groups_without_weight():
     assert "no weight: set to 1" in set(program.log.rule)
 
 
+def test_a_mean_at_an_extreme_leaves_one_bound():
+    # 0.1 has no weight: the mean is the maximum 0.3, and S = 0.3 / (0.3 - 0.1) alone.
+    people = TEXT.iloc[:2].assign(eerb=[0.1, 0.3], weight=[0.0, 1.0], followed=False)
+    for variant in VARIANTS:
+        ranged = repair(people, variant)[0].emigration_range
+        np.testing.assert_allclose(ranged, [0, 0.3], atol=1e-15)
+
+
+def test_who_emigrates_for_certain_has_nothing_to_rescale():
+    # Of two not followed up one is pulled to emigration 1 and to 0 in all else.
+    people = PROGRAM.iloc[2:].assign(
+        eerb=[0.2, 0.8], mo1=[0.03, 0.01], aim1=[0.2, 0.1], anf=[0.2, 0.1]
+    )
+    done = repaired(people, "program").people
+    np.testing.assert_allclose(done.emigration, [0, 1], atol=1e-15)
+    assert (done[["mortality", "internal_migration", "non_follow_up"]].iloc[1] == 0).all()
+
+
 def test_weights_enter_the_means_and_sums():
     # Weights 3, 1, 1, 1: x = (-0.3 + 0.1 + 0.2 + 0.2) / 6 = 1/30, S = (1/30) / (4/30) = 1/4
     people = TEXT.assign(weight=[3.0, 1, 1, 1])
@@ -879,6 +897,15 @@ def test_models_and_log_name_what_was_dropped():
         for model in ("matching", "internal_migration")
         for generation in ("first", "second")
     }
+
+
+def test_perfect_predictions_are_logged():
+    logged = result("text").log[result("text").log.step == "logit"]
+    found = logged[logged.group == "internal_migration: mexican women, second generation"]
+    assert "Age 35-44 = 1 goes with outcome 0 only: dropped with its 12 persons" in set(found.rule)
+    women = PEOPLE[(PEOPLE.origin == "Mexico") & (PEOPLE.sex == "Female")]
+    women = women[(women.generation == "second") & women.age.between(35, 44)]
+    assert list(women.moved.value_counts()) == [12]
 
 
 def test_terms_are_those_of_the_printed_tables():

@@ -256,14 +256,16 @@ def comparable(data: xr.Dataset) -> pd.DataFrame:
     rows = _rows(right.assign(estimate=right.corrected, source=source), "coefficient")
     parts = [rows[rows.of == own]]
     if own == "all":
-        as_printed = _rows(printed.read(), "coefficient_as_printed")
+        wrong = pd.Series("as printed, which is not A + B; ", right.index).where(changed, "")
+        words = (wrong + right.stars).str.strip("; ")
+        as_printed = _rows(right.assign(note=words), "coefficient_as_printed")
         unplanned = as_printed.contrast == ":".join(CONTRASTS["C"])
         parts.append(as_printed[(as_printed.of == "all") & unplanned])
         parts.append(rows[rows.of != "all"].assign(stratum=lambda part: part.of))
         parts.append(_differences(printed.strata_differences(printed.read())))
     table = pd.concat(parts, ignore_index=True).reindex(columns=COMPARABLE)
-    words = table[["stratum", "pair", "note"]].astype(object)
-    return table.assign(**words.where(words.notna(), ""))
+    texts = table[["stratum", "pair", "note"]].astype(object)
+    return table.assign(**texts.where(texts.notna(), ""))
 
 
 COMPARABLE = (

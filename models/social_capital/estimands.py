@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmig.errors import StudyError
+from bayesmig.models.social_capital.data import OUTCOMES
 from bayesmig.priors import unknown
 
 LOGISTIC_VARIANCE = np.pi**2 / 3  # of the latent error of a log odds
@@ -35,8 +36,9 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
         standard deviation of the groups' log odds; ``variance_share`` (contrast), the part
         of the latent variance between groups, s^2 / (s^2 + pi^2 / 3).  With strata each has
         the dim ``stratum`` too, and ``stratum_difference`` (pair, contrast, term) is the
-        difference of coefficients.  ``coefficient_as_printed`` repeats the coefficients, to
-        be compared with what is printed wrong.
+        difference of coefficients; without, and of the paper's outcomes,
+        ``coefficient_as_printed`` repeats the coefficients, to be compared with what is
+        printed wrong.
     """
     return _contrasted(draws, [str(label) for label in draws.outcome.values])
 
@@ -50,9 +52,10 @@ def rebase(draws: xr.Dataset, reference: str) -> xr.Dataset:
         For an outcome that is not there.
     """
     outcomes = [str(label) for label in draws.outcome.values]
-    if reference not in outcomes:
+    first = str(reference)  # labels are text, also of outcomes that were numbers
+    if first not in outcomes:
         raise StudyError(f"reference: {unknown('outcome', reference, outcomes)}")
-    return _contrasted(draws, [reference, *(label for label in outcomes if label != reference)])
+    return _contrasted(draws, [first, *(label for label in outcomes if label != first)])
 
 
 def turned(table: pd.DataFrame, found: xr.Dataset) -> pd.DataFrame:
@@ -114,17 +117,16 @@ def _contrasted(draws: xr.Dataset, outcomes: list[str]) -> xr.Dataset:
             "intercept": against(draws["intercept"]),
             "group_sd": np.sqrt(variance),
             "variance_share": variance / (variance + LOGISTIC_VARIANCE),
-            "coefficient_as_printed": coefficient,
         },
         attrs={"unit": "log odds", "reference": outcomes[0]},
     )
     order = ("stratum", "contrast", "term")
     found = found.transpose(..., *(dim for dim in order if dim in found.dims))
-    if "stratum" not in found.dims:
-        return found
-    return found.drop_vars("coefficient_as_printed").assign(
-        stratum_difference=stratum_differences(found["coefficient"])
-    )
+    if "stratum" in found.dims:
+        return found.assign(stratum_difference=stratum_differences(found["coefficient"]))
+    if set(outcomes) == set(OUTCOMES):
+        return found.assign(coefficient_as_printed=found["coefficient"])
+    return found
 
 
 def stratum_differences(coefficient: xr.DataArray) -> xr.DataArray:

@@ -219,8 +219,8 @@ def _loadings(priors: PriorSet, by: tuple[str, ...], intercepts: str, model: pm.
     size = len(model.coords["alternative"])
     if intercepts == "shared":
         first = priors.variable("group_scale", *by, "first", support="positive")
-        later = priors.variable("loading", *by, "later")
-        loadings = pt.concatenate([first, later], axis=-1)[..., None]
+        later = [priors.variable("loading", *by, "later")] if size > 1 else []
+        loadings = pt.concatenate([first, *later], axis=-1)[..., None]
     else:
         scale = priors.variable("group_scale", *by, "alternative", support="positive")
         correlated = intercepts == "correlated"

@@ -154,18 +154,51 @@ def test_the_true_cells_are_those_of_the_oracle():
     assert float(returned.sel(cell="Table 7, All, Male")) == pytest.approx(mean)
 
 
+COARSE = {"covariates": ("owner", "duration"), "mortality": "marginal"}
+FEW = {"emigrated": "mexican + age_group + sex + duration", "returned": "sex + duration",
+       "moved": "mexican + age_group + owner", "lost": "mexican + sex:owner"}  # fmt: skip
+
+
 def test_counting_persons_changes_neither_density_nor_gradient():
     """The graph of a panel with every person in a row of its own."""
-    _, data = people()
+    data = collapse(linking.panel_of_frame(people()[0]), **COARSE)
     rows = expanded(data)
-    assert rows.sizes["pattern"] == int(data.people.sum()) > data.sizes["pattern"]
-    one, other = STUDY.build(data), STUDY.build(rows)
+    assert rows.sizes["pattern"] == int(data.people.sum()) > 1.2 * data.sizes["pattern"]
+    one, other = STUDY.build(data, **FEW), STUDY.build(rows, **FEW)
     points = [random_point_unconstrained(one, seed) for seed in range(3)]
     f, g = one.compile_logp(), other.compile_logp()
     df, dg = one.compile_dlogp(), other.compile_dlogp()
     for point in points:
         assert f(point) == pytest.approx(g(point), rel=1e-12)
         np.testing.assert_allclose(df(point), dg(point), rtol=1e-8, atol=1e-8)
+
+
+def test_marginal_mortality_is_the_mean_over_race_and_health():
+    data = collapse(linking.panel_of_frame(people()[0]), **COARSE)
+    model = STUDY.build(data, **FEW)
+    point = random_point(model, 2)
+    terms = zip(model.coords["mortality_term"], point["mortality"], strict=True)
+    mortality = {"first": {}, "second": {}}
+    for term, value in terms:
+        whose, name = term.split(" ", 1)
+        mortality[whose][name] = float(value)
+    by_group, weight, total = {}, 0.0, 0.0
+    women = [p for p in persons() if p["sex"] == "Female" and p["age_group"] == "70-74"
+             and p["generation"] == "first"]  # fmt: skip
+    for p in women:
+        by_group.setdefault(p["origin"] == "Mexico", []).append(oracle.dying(p, "first", mortality))
+    for p in women:
+        group = by_group[p["origin"] == "Mexico"]
+        total += p["weight"] * sum(group) / len(group)
+        weight += p["weight"]
+    at = list(model.coords["cell"]).index("Table 9, 70-74")
+    assert point["cell_share"][at][1] == pytest.approx(total / weight, rel=1e-10)
+
+
+def test_a_formula_can_have_only_what_was_kept():
+    data = collapse(linking.panel_of_frame(people()[0]), **COARSE)
+    with pytest.raises(bm.StudyError, match="emigrated: no factor 'country' .*valid: mexican"):
+        STUDY.build(data)
 
 
 def random_point_unconstrained(model, seed):

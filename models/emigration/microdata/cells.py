@@ -25,7 +25,7 @@ def name(table: int, panel: str, row: str) -> str:
     return ", ".join([f"Table {table}", *(part for part in (panel, row) if part)])
 
 
-COLUMNS = ("country", "age_group", "sex", "duration", "year", "citizen")
+COLUMNS = ("mexican", "country", "age_group", "sex", "duration", "year", "citizen")
 
 
 def cells(get: Mapping[str, NDArray[np.object_]]) -> dict[str, NDArray[np.object_]]:
@@ -34,7 +34,8 @@ def cells(get: Mapping[str, NDArray[np.object_]]) -> dict[str, NDArray[np.object
     Parameters
     ----------
     get : mapping of ndarray of str (row)
-        country, age_group, sex, duration, year and, if kept, citizen, of persons or patterns.
+        mexican, age_group, sex and, where kept, country, duration, year and citizen, of
+        persons or patterns.  Tables by what is not kept are left out.
 
     Returns
     -------
@@ -42,26 +43,26 @@ def cells(get: Mapping[str, NDArray[np.object_]]) -> dict[str, NDArray[np.object
         Names of printed rows, "" for who is in none.  Tables 14 and 15 cut by legal status,
         which no public file has; of Table 14 the naturalized are given if they are known.
     """
-    mexican = np.where(get["country"] == "Mexico", "Mexican", "Non-Mexican").astype(object)
+    mexican = get["mexican"]
     sexes = np.where(get["sex"] == "Male", "Males", "Females")
     wide = np.array([_ten_years(age) for age in get["age_group"]], dtype=object)
-    region = {c: r for r, countries in REGIONS.items() for c in countries}
     found = {
-        "4": _named(4, "", np.full(len(get["sex"]), "Total")),
-        "5": _named(5, "All Foreign-born", get["year"]),
-        "5 by origin": _named(5, mexican, get["year"]),
+        "4": _named(4, "", np.full(len(mexican), "Total")),
         "6": _named(6, "", get["age_group"]),
         "7": _named(7, "All", get["sex"]),
         "7 by origin": _named(7, mexican, get["sex"]),
         "8 and 9": _named(np.where(get["sex"] == "Male", 8, 9), "", get["age_group"]),
-        "10 and 11": _named(
-            np.where(mexican == "Mexican", 10, 11), _joined(mexican, sexes), wide
-        ),
-        "12": _named(12, "All Foreign-born", get["duration"]),
-        "12 by origin": _named(12, mexican, get["duration"]),
-        "13": _named(13, "", get["country"]),
-        "13 by region": _named(13, "", [region.get(country, "") for country in get["country"]]),
-    }  # fmt: skip
+        "10 and 11": _named(np.where(mexican == "Mexican", 10, 11), _joined(mexican, sexes), wide),
+    }
+    for table, by in ((5, "year"), (12, "duration")):
+        if by in get:
+            found[f"{table}"] = _named(table, "All Foreign-born", get[by])
+            found[f"{table} by origin"] = _named(table, mexican, get[by])
+    if "country" in get:
+        region = {c: r for r, countries in REGIONS.items() for c in countries}
+        found["13"] = _named(13, "", get["country"])
+        regions = [region.get(country, "") for country in get["country"]]
+        found["13 by region"] = _named(13, "", regions)
     if "citizen" in get:
         naturalized = np.where(get["citizen"] == "Naturalized", "Naturalized", "")
         found["14"] = _named(14, "All Foreign-born", naturalized)

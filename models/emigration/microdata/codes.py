@@ -152,7 +152,7 @@ def countries(choices: Choices | None = None) -> pd.DataFrame:
 
 
 def register(connection: duckdb.DuckDBPyConnection, choices: Choices | None = None) -> None:
-    """Create the tables of codes (``code_sex``, ...) in the current schema of a connection.
+    """Create the tables of codes (``code_sex``, ...) as temporary tables of a connection.
 
     ``code_country`` is that of `countries`; a level that is empty in the file is NULL.
     """
@@ -162,7 +162,7 @@ def register(connection: duckdb.DuckDBPyConnection, choices: Choices | None = No
         connection.register("codes", frame)
         empty = [c for c in frame if c in ("level", "first", "second")]
         columns = ", ".join(f"nullif({c}, '') AS {c}" if c in empty else str(c) for c in frame)
-        connection.execute(f"CREATE TABLE code_{name} AS SELECT {columns} FROM codes")
+        connection.execute(f"CREATE TEMP TABLE code_{name} AS SELECT {columns} FROM codes")
         connection.unregister("codes")
 
 
@@ -237,7 +237,8 @@ def recoded(variables: Collection[str], weight: str, years: Iterable[int]) -> st
                 WHEN generation = 'first' THEN own_country
                 WHEN generation = 'second' THEN parent_country
             END AS country,
-            CASE WHEN generation = 'first'
+            -- least and greatest would pass over an unknown year of arrival
+            CASE WHEN generation = 'first' AND arrived IS NOT NULL
                 THEN CAST(greatest(least(year - arrived, age), 0) AS DOUBLE) END AS years_in_us,
             CASE WHEN generation = 'first' THEN citizenship ELSE '' END AS citizen
         FROM placed
@@ -280,8 +281,8 @@ def compare(found: Mapping[str, Mapping[int, str]]) -> tuple[list[Conflict], int
     """Compare a codebook's labels with those of the tables.
 
     Case, punctuation, a qualification added or cut off, and a misspelt letter do not matter.
-    A label contradicts if it is not like its own, or more like that of a code with another
-    level.  Codes that only one of the two has are not compared.
+    A label contradicts if it is not like its own, or more like that of another code.  Codes
+    that only one of the two has are not compared.
 
     Parameters
     ----------
@@ -297,16 +298,16 @@ def compare(found: Mapping[str, Mapping[int, str]]) -> tuple[list[Conflict], int
     conflicts, compared = [], 0
     for variable, name in RECODED_BY.items():
         frame = table(name)
-        level = frame["country"] if name == "country" else frame["level"]
-        known = dict(zip(frame["code"], zip(frame["label"], level, strict=True), strict=True))
+        known = {c: text for c, text in zip(frame["code"], frame["label"], strict=True) if text}
         for code, words in found.get(variable, {}).items():
-            expected, meaning = known.get(code, ("", ""))
-            if not expected:
+            if code not in known:
                 continue
             compared += 1
+            expected = known[code]
             own = _likeness(words, expected)
-            others = [text for text, other in known.values() if text and other != meaning]
-            if own < 1 and (own < ALIKE or any(_likeness(words, o) > own for o in others)):
+            if own < 1 and (
+                own < ALIKE or any(_likeness(words, known[c]) > own for c in known if c != code)
+            ):
                 conflicts.append(Conflict(variable, code, words, expected.split(" / ")[0]))
     return conflicts, compared
 

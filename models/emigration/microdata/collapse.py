@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmig.errors import DataError, DataWarning
+from bayesmig.errors import DataError, DataWarning, StudyError
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 AGES = "0-14 15-19 20-24 25-29 30-34 35-39 40-44 45-49 50-54 55-59 60-64 65-69 70-74 75+".split()
 LEVELS: dict[str, tuple[str, ...]] = {
     "generation": ("first", "second", "third"),
+    "mexican": ("Mexican", "Non-Mexican"),
     "country": (
         "Mexico",
         "Central America",
@@ -59,32 +61,33 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "sex": ("Female", "Male"),
     "duration": ("0-4 yrs", "5-9 yrs", "10+ yrs"),
     "citizen": ("Naturalized", "Not a citizen"),
-    "owner": ("Owner", "Renter"),
+    "owner": ("Owner", "Renter", "Not asked"),
     "oversample": ("Oversample", "Main sample"),
     "enrolment": ("High school", "College", "Not enrolled"),
     "education": ("Less than high school", "High school", "Some college", "College graduate"),
     "race": ("White", "Black", "Mexican", "Hispanic", "Other"),
-    "health": ("Excellent", "Very good", "Good", "Fair", "Poor"),
+    "health": ("Excellent", "Very good", "Good", "Fair", "Poor", "Not asked"),
 }
+# What can be left out, for fewer patterns; everybody has the others: generation, age_group,
+# sex and mexican.
+COVARIATES = ("country", "duration", "year", "owner", "oversample", "enrolment", "education")
 # A child is followed up, and moves, with its parent: these are the parent's for a child.
-HOUSEHOLD = ("generation", "origin", "age_group", "sex", "enrolment", "education")
-OWN = ("country", "age_group", "sex", "duration", "year", "citizen")
-SHARED = ("owner", "oversample")
-FOLLOWED_BY = {
-    "first": (*OWN, *SHARED, "race", "health", *(f"household_{name}" for name in HOUSEHOLD)),
-    "second": ("age_group", "sex", "year", *SHARED, "race", "health", "origin", "enrolment")
-    + ("education",),
-}
-MOVED_BY = ("generation", "origin", "age_group", "sex", "year", *SHARED, "enrolment")
-RETURNED_BY = OWN
+HOUSEHOLD = ("generation", "mexican", "origin", "age_group", "sex", "enrolment", "education")
+OWN = ("mexican", "country", "age_group", "sex", "duration", "year", "citizen")
+SHARED = ("year", "owner", "oversample")
+ADULT = ("mexican", "origin", "age_group", "sex", *SHARED, "enrolment")
+MORTALITY = ("race", "health")
 PEOPLE = """
 CREATE OR REPLACE TEMP VIEW counted AS
 SELECT
-    generation, country, origin, age_group, sex, duration, year, citizen, race, health, enrolment,
-    education, followed, moved, returned, weight,
-    CASE WHEN owner THEN 'Owner' ELSE 'Renter' END AS owner,
+    generation, country, origin, age_group, sex, duration, year, citizen, race, enrolment,
+    education, followed, moved, returned, weight, coalesce(health, 'Not asked') AS health,
+    CASE WHEN owner THEN 'Owner' WHEN NOT owner THEN 'Renter' ELSE 'Not asked' END AS owner,
     CASE WHEN oversample THEN 'Oversample' ELSE 'Main sample' END AS oversample,
     age_group = '0-14' AS child,
+    CASE WHEN origin = 'Mexico' THEN 'Mexican' ELSE 'Non-Mexican' END AS mexican,
+    CASE WHEN coalesce(parent_origin, origin) = 'Mexico' THEN 'Mexican' ELSE 'Non-Mexican' END
+        AS household_mexican,
     coalesce(parent_generation, generation) AS household_generation,
     coalesce(parent_origin, origin) AS household_origin,
     coalesce(parent_age_group, age_group) AS household_age_group,
@@ -95,13 +98,29 @@ FROM person
 """
 
 
-def collapse(panel: Panel, *, weights: str = "counts", citizens: bool = False) -> xr.Dataset:
+def collapse(
+    panel: Panel,
+    *,
+    covariates: Sequence[str] = COVARIATES,
+    mortality: str = "own",
+    weights: str = "counts",
+    citizens: bool = False,
+) -> xr.Dataset:
     """Count the persons of a panel by pattern of covariates.
 
     Parameters
     ----------
     panel : Panel
         Linked and recoded persons.
+    covariates : sequence of str
+        Which of `COVARIATES` to tell apart; the formulas of the graph can have no others.
+        The fewer, the fewer patterns there can be in ever more persons.
+    mortality : {"own", "marginal"}
+        Whether a person's chance to die is that of its own race and health, as in the
+        report, or the mean over those found at its generation, origin (Mexican or not),
+        age and sex.  The latter leaves race and health out of the patterns; since the
+        chance to be followed up is linear in that to die, no approximation comes with it
+        if race and health are independent of the other covariates at those.
     weights : {"counts", "effective"}
         What enters the likelihood.  ``counts``: every person once.  ``effective``: persons
         weighted, the weights scaled to the effective sample size (sum w)^2 / sum w^2 of
@@ -114,33 +133,53 @@ def collapse(panel: Panel, *, weights: str = "counts", citizens: bool = False) -
     -------
     Dataset
         Dims ``pattern`` (foreign born), ``native_pattern`` (second generation, adults),
-        ``moved_pattern`` (adults of both) and ``returned_pattern`` (foreign born).
+        ``moved_pattern`` (adults of both), ``returned_pattern`` (foreign born) and
+        ``health_pattern`` (adults of both).
         ``people`` and ``followed``, ``native_people`` and ``native_followed``,
         ``moved_people`` and ``moved``, ``returned_people`` and ``returned``: persons, or
-        effective persons.  ``weight`` (pattern): sum of the survey's weights, persons.
+        effective persons; ``health_people``: persons by race and health.  ``weight``
+        (pattern): sum of the survey's weights, persons.
         The covariates are integer codes whose labels are in ``attrs["labels"]``, a JSON list.
-        Attributes: title, synthetic, likelihood, persons, rows of the flow, years.
+        Attributes: title, synthetic, likelihood, mortality, persons, years, and the flow of
+        persons as JSON (see `flow`).
 
     Raises
     ------
     DataError
-        For other weights, or a panel without a generation.
+        For a panel without a generation.
+    StudyError
+        For options that do not exist.
     """
-    if weights not in ("counts", "effective"):
-        raise DataError(f"weights={weights!r}; valid: counts, effective")
+    _check("weights", weights, ("counts", "effective"))
+    _check("mortality", mortality, ("own", "marginal"))
+    for name in covariates:
+        _check("covariates", name, COVARIATES)
     connection = panel.connection
     connection.execute(PEOPLE)
     persons = _persons(connection)
     scale = _scales(connection) if weights == "effective" else {}
+    left_out = {*COVARIATES} - {*covariates}
+    left_out |= {"origin"} if "country" in left_out else set()
+    left_out |= set() if citizens else {"citizen"}
+    left_out |= {*MORTALITY} if mortality == "marginal" else set()
+
+    def kept(*names: str) -> tuple[str, ...]:
+        return tuple(n for n in names if n.removeprefix("household_") not in left_out)
+
+    first = (*OWN, *SHARED[1:], *MORTALITY, *(f"household_{name}" for name in HOUSEHOLD))
+    second = (*ADULT, "education", *MORTALITY)
     parts = [
-        _table(connection, "", "pattern", _kept(FOLLOWED_BY["first"], citizens), "followed",
+        _table(connection, "", "pattern", kept(*first), "followed",
                "generation = 'first'", weights),
-        _table(connection, "native_", "native_pattern", FOLLOWED_BY["second"], "followed",
+        _table(connection, "native_", "native_pattern", kept(*second), "followed",
                "generation = 'second'", weights),
-        _table(connection, "moved_", "moved_pattern", MOVED_BY, "moved",
+        _table(connection, "moved_", "moved_pattern", kept("generation", *ADULT), "moved",
                "moved IS NOT NULL AND NOT child", weights),
-        _table(connection, "returned_", "returned_pattern", _kept(RETURNED_BY, citizens),
-               "returned", "returned IS NOT NULL AND generation = 'first'", weights),
+        _table(connection, "returned_", "returned_pattern", kept(*OWN), "returned",
+               "returned IS NOT NULL AND generation = 'first'", weights),
+        _table(connection, "health_", "health_pattern",
+               ("generation", "mexican", "age_group", "sex", *MORTALITY), "followed",
+               "NOT child", "counts").drop_vars("followed"),
     ]  # fmt: skip
     data = xr.merge(parts)
     for empty in ("moved", "returned"):
@@ -150,16 +189,25 @@ def collapse(panel: Panel, *, weights: str = "counts", citizens: bool = False) -
                 DataWarning,
                 stacklevel=2,
             )
-    years = sorted(labels(data, "year"))
+    _warn_of_unasked(data)
+    (years,) = connection.execute("SELECT list(DISTINCT year ORDER BY year) FROM counted").fetchone()
     return data.assign_attrs(
-        title=panel.attrs.get("title", "panel"),
-        synthetic=int(bool(panel.attrs.get("synthetic"))),
-        likelihood=_likelihood(weights, scale),
-        persons=json.dumps(persons),
-        years=json.dumps(years),
-        flow=panel.flow.to_json(orient="records"),
-        **{k: v for k, v in panel.attrs.items() if k not in ("title", "synthetic")},
+        {
+            **panel.attrs,
+            "title": panel.attrs.get("title", "panel"),
+            "synthetic": int(bool(panel.attrs.get("synthetic"))),
+            "likelihood": _likelihood(weights, scale),
+            "mortality": mortality,
+            "persons": json.dumps(persons),
+            "years": json.dumps([int(year) for year in years]),
+            "flow": panel.flow.to_json(orient="records"),
+        }
     )
+
+
+def _check(option: str, value: str, valid: tuple[str, ...]) -> None:
+    if value not in valid:
+        raise StudyError(f"{option}={value!r}; valid: {', '.join(valid)}")
 
 
 def labels(data: xr.Dataset, name: str) -> list[str]:
@@ -177,8 +225,24 @@ def flow(data: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(json.loads(data.attrs["flow"]))
 
 
-def _kept(names: tuple[str, ...], citizens: bool) -> tuple[str, ...]:
-    return names if citizens else tuple(name for name in names if name != "citizen")
+def _warn_of_unasked(data: xr.Dataset) -> None:
+    """Say of whom nobody asked about health or the home: a basic monthly survey does not."""
+    means = {
+        "health": "they die as those in good health do",
+        "owner": "they are a third kind beside owners and renters",
+    }
+    for name, then in means.items():
+        variable = name if name in data else f"health_{name}"
+        if variable not in data:
+            continue
+        people = data["people" if name in data else "health_people"].values
+        unasked = people[decoded(data, variable) == "Not asked"].sum()
+        if unasked:
+            warnings.warn(
+                f"{unasked:,.0f} of {people.sum():,.0f} persons have no {name}: {then}",
+                DataWarning,
+                stacklevel=3,
+            )
 
 
 def _persons(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -225,9 +289,8 @@ def _table(
         f"sum({one} * {outcome}::INTEGER)::DOUBLE AS events, sum(weight) AS weight "
         f"FROM {source} WHERE {where} GROUP BY {keys} ORDER BY {keys}"
     ).df()
-    names = {"people": f"{prefix}people", "events": outcome if prefix else "followed"}
-    if prefix == "native_":
-        names["events"] = "native_followed"
+    events = f"{prefix}{outcome}" if prefix == "native_" else outcome
+    names = {"people": f"{prefix}people", "events": events}
     arrays: dict[str, Any] = {new: (dim, table[old].to_numpy()) for old, new in names.items()}
     if not prefix:
         arrays["weight"] = (dim, table["weight"].to_numpy())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -13,7 +15,7 @@ from bayesmig.errors import DataError
 from bayesmig.models.emigration.data import published
 from bayesmig.models.emigration.microdata import extract, linking, synthetic
 from bayesmig.models.emigration.microdata.cells import COLUMNS, cells, printed
-from bayesmig.models.emigration.microdata.collapse import collapse, flow, labels
+from bayesmig.models.emigration.microdata.collapse import COVARIATES, collapse, flow
 from bayesmig.models.emigration.microdata.synthetic import FATES
 
 if TYPE_CHECKING:
@@ -24,7 +26,13 @@ __all__ = ["comparable", "example", "flow", "published", "read", "simulate", "tr
 
 
 def read(
-    path: str | Path, *, weights: str = "counts", citizens: bool = False, **how: Any
+    path: str | Path,
+    *,
+    covariates: Sequence[str] = COVARIATES,
+    mortality: str = "own",
+    counted: str = "counts",
+    citizens: bool = False,
+    **how: Any,
 ) -> xr.Dataset:
     """Read an IPUMS CPS extract, link its years and count persons by their covariates.
 
@@ -32,8 +40,10 @@ def read(
     ----------
     path : str or Path
         ``.dat`` or ``.dat.gz`` with its DDI ``.xml`` beside it, or ``.csv`` or ``.csv.gz``.
-    weights, citizens
+    covariates, mortality, citizens
         As for `collapse.collapse`.
+    counted : {"counts", "effective"}
+        Its ``weights``: what enters the likelihood.
     **how
         Of `panel`: where the DDI is, rules of linking, choices of codes.
 
@@ -46,7 +56,13 @@ def read(
     ------
     DataError
     """
-    return collapse(panel(path, **how), weights=weights, citizens=citizens)
+    return collapse(
+        panel(path, **how),
+        covariates=covariates,
+        mortality=mortality,
+        weights=counted,
+        citizens=citizens,
+    )
 
 
 def panel(path: str | Path, **how: Any) -> Panel:
@@ -76,7 +92,7 @@ def simulate(
     persons: int = 9_000,
     years: Iterable[int] = range(1996, 2000),
     residual: str = "probability",
-    weights: str = "counts",
+    **how: Any,
 ) -> xr.Dataset:
     """Simulate a panel of known truth, and count it.
 
@@ -90,8 +106,8 @@ def simulate(
     years : iterable of int
     residual : {"probability", "hazard"}
         What is equal in both generations, if the truth is not given in full.
-    weights : {"counts", "effective"}
-        See `collapse.collapse`.
+    **how
+        Of `collapse.collapse`.
 
     Returns
     -------
@@ -103,7 +119,7 @@ def simulate(
     elif isinstance(truth, str):
         truth = synthetic.scenario(truth, residual)
     people = synthetic.simulate_panel(truth, persons=persons, years=years, seed=seed)
-    data = collapse(linking.panel_of_frame(people, people.attrs), weights=weights)
+    data = collapse(linking.panel_of_frame(people, people.attrs), **how)
     share, returned = true_cells(people, truth)
     return data.assign(true_cell_share=share, true_cell_return=returned)
 
@@ -122,7 +138,8 @@ def true_cells(
     first = people[people.generation == "first"]
     chance = synthetic.expected(first, truth)
     chance["returned"] *= 1 - chance.emigrated - chance.died
-    columns = {name: first[name].astype(str).to_numpy(dtype=object) for name in COLUMNS[:-1]}
+    columns = {name: first[name].astype(str).to_numpy(dtype=object) for name in COLUMNS[1:-1]}
+    columns["mexican"] = np.where(columns["country"] == "Mexico", "Mexican", "Non-Mexican")
     rows = pd.concat(
         [
             chance.mul(first["weight"], axis=0).groupby(members).sum()
@@ -153,9 +170,9 @@ def comparable(data: xr.Dataset) -> pd.DataFrame:
     says which rows another choice of years or codes would change.
     """
     table = printed()
-    years = set(labels(data, "year"))
-    report = {str(year) for year in range(1996, 2005)}
-    note = "" if years == report else f"printed: 1996-2004; these data: {', '.join(sorted(years))}"
+    years = json.loads(data.attrs["years"])
+    same = years == list(range(1996, 2005))
+    note = "" if same else f"printed: 1996-2004; these data: {', '.join(map(str, years))}"
     table = table.rename(columns={"component": "quantity"}).assign(note=note)
     half = (table.ci_high - table.ci_low) / 2
     table["se"] = half / 1.6448536269514722  # of the printed 90 % intervals

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,8 @@ SEX_RACE = ("male", "mexican", "hispanic", "white", "black")
 MORTALITY_AGES = ("18-24", "25-34", "35-44", "45-54", "55-64", "65-74")  # the others are 75+
 HEALTH = ("Excellent", "Very good", "Good", "Fair")  # the others are in poor health
 MORTALITY = ("intercept", *SEX_RACE, *MORTALITY_AGES, *HEALTH)
+BY = ("generation", "mexican", "age_group", "sex")  # of the mean chance to die
+OWN_HEALTH = ("race", "health")
 MORTALITY_TERMS = tuple(f"{whose} {term}" for whose in ("first", "second") for term in MORTALITY)
 
 
@@ -78,6 +80,15 @@ class Design:
         By dim and outcome: where a row finds its numbers.  The first is the intercept.
     adult : dict of ndarray (row)
         By dim: 1 for persons who may die, 0 for children.
+    death_index : ndarray of int (death, term)
+        Where each combination of age, sex, race and health finds its coefficients, the
+        foreign born's and then the natives'.
+    death_weight : ndarray (death)
+        Its share of its group.
+    death_group : ndarray of int (death, 1)
+        Groups within which the chance to die is one number.
+    death_groups : ndarray (group)
+        Zeros; only how many there are matters.
     native_rate : dict of ndarray (row)
         By dim: the native emigration rates of Appendix F, a proportion a year.
     weight : ndarray (pattern)
@@ -94,6 +105,10 @@ class Design:
     terms: dict[str, Terms]
     index: dict[tuple[str, str], NDArray[np.int32]]
     adult: dict[str, NDArray[np.float64]]
+    death_index: NDArray[np.int32]
+    death_weight: NDArray[np.float64]
+    death_group: NDArray[np.int32]
+    death_groups: NDArray[np.float64]
     native_rate: dict[str, NDArray[np.float64]]
     weight: NDArray[np.float64]
     cell_index: NDArray[np.int32]
@@ -133,6 +148,7 @@ def design(data: xr.Dataset, formulas: dict[str, str]) -> Design:
 
     pattern = _moved_by_generation(data, "pattern", index)
     members, names, weights = _cells(data)
+    deaths, died = _deaths(data)
     return Design(
         coords={**coords, "mortality_term": list(MORTALITY_TERMS), "cell": names},
         terms=terms,
@@ -142,14 +158,13 @@ def design(data: xr.Dataset, formulas: dict[str, str]) -> Design:
             ("pattern", "moved"): pattern,
             ("pattern", "moved_second"): index("pattern", "moved_second"),
             ("pattern", "lost"): index("pattern", "lost"),
-            ("pattern", "died_first"): _mortality(data, "pattern", "first"),
-            ("pattern", "died_second"): _mortality(data, "pattern", "second"),
             ("native_pattern", "moved"): index("native_pattern", "moved_second"),
             ("native_pattern", "lost"): index("native_pattern", "lost"),
-            ("native_pattern", "died_second"): _mortality(data, "native_pattern", "second"),
             ("moved_pattern", "moved"): _moved_by_generation(data, "moved_pattern", index),
             ("returned_pattern", "returned"): index("returned_pattern", "returned"),
+            **died,
         },
+        **deaths,
         adult={dim: _adult(data, dim) for dim in ("pattern", "native_pattern")},
         native_rate={dim: _native_rate(data, dim) for dim in ("pattern", "native_pattern")},
         weight=data["weight"].values,
@@ -205,10 +220,6 @@ def _column(data: xr.Dataset, dim: str, outcome: str, name: str) -> NDArray[np.o
 
 
 def _one(data: xr.Dataset, dim: str, outcome: str, name: str) -> NDArray[np.object_]:
-    if name == "mexican":
-        source = "country" if outcome in ("emigrated", "returned") else "origin"
-        is_mexican = _one(data, dim, outcome, source) == "Mexico"
-        return np.where(is_mexican, "Mexican", "Non-Mexican").astype(object)
     prefix = PREFIX[dim]
     variable = f"{prefix}{name}"
     if dim == "pattern" and outcome in HOUSEHOLD and f"household_{name}" in data:
@@ -222,7 +233,7 @@ def _one(data: xr.Dataset, dim: str, outcome: str, name: str) -> NDArray[np.obje
 
 def _ordered(data: xr.Dataset, name: str, found: set[str]) -> list[str]:
     """Levels that occur, in the order of the covariates' own labels."""
-    if ":" in name or name == "mexican":
+    if ":" in name:
         return sorted(found)
     order: list[str] = []
     for variable in data:
@@ -263,25 +274,56 @@ def _moved_by_generation(data: xr.Dataset, dim: str, index: object) -> NDArray[n
     return np.where(own[:, None], first, second).astype("int32")
 
 
-def _mortality(data: xr.Dataset, dim: str, whose: str) -> NDArray[np.int32]:
+def _deaths(
+    data: xr.Dataset,
+) -> tuple[dict[str, NDArray[Any]], dict[tuple[str, str], NDArray[np.int32]]]:
+    """Combinations that mortality tells apart, their groups, and the group of each row.
+
+    With a person's own race and health each combination is a group of its own; else a
+    group is those of one generation, origin, age and sex, whatever their race and health.
+    """
+    rows = pd.DataFrame({n: decoded(data, f"health_{n}") for n in (*BY, *OWN_HEALTH)})
+    rows["people"] = data["health_people"].values
+    key = [*BY, *OWN_HEALTH] if data.attrs["mortality"] == "own" else list(BY)
+    asked = {}
+    for dim, generation in (("pattern", "first"), ("native_pattern", "second")):
+        of = {n: decoded(data, f"{PREFIX[dim]}{n}") for n in key if n != "generation"}
+        asked[dim] = pd.DataFrame({"generation": generation, **of})[key]
+    group, names = pd.factorize(pd.MultiIndex.from_frame(rows[key]))
+    size = rows.people.groupby(group).transform("sum")
+    index = np.concatenate([_coefficients(rows, whose) for whose in ("first", "second")])
+    place = {tuple(name): i for i, name in enumerate(names)}
+    died = {}
+    for dim, frame in asked.items():
+        # children do not die, but have to point somewhere
+        at = [
+            0 if row[2] == "0-14" else place[row] for row in frame.itertuples(index=False, name=None)
+        ]
+        first = np.array(at, dtype="int32")[:, None]
+        died[dim, "died_first"], died[dim, "died_second"] = first, first + np.int32(len(names))
+    deaths = {
+        "death_index": index.astype("int32"),
+        "death_weight": np.tile((rows.people / size).to_numpy(), 2),
+        "death_group": np.r_[group, group + len(names)][:, None].astype("int32"),
+        "death_groups": np.zeros(2 * len(names)),
+    }
+    return deaths, died
+
+
+def _coefficients(rows: pd.DataFrame, whose: str) -> NDArray[np.int64]:
     """Positions of the mortality coefficients; one past the last is zero."""
-    prefix = PREFIX[dim]
     nothing, offset = len(MORTALITY_TERMS), len(MORTALITY) * (whose == "second")
     place = {term: offset + i for i, term in enumerate(MORTALITY)}
-
-    def pick(name: str, terms: dict[str, str]) -> NDArray[np.int64]:
-        known = labels(data, f"{prefix}{name}")
-        at = np.array([place[terms[n]] if n in terms else nothing for n in known], dtype=int)
-        return at[data[f"{prefix}{name}"].values]
-
+    races = {name.capitalize(): place[name] for name in SEX_RACE[1:]}
+    ages = {age: place[_mortality_age(age)] for age in AGES[1:-1]}
     columns = [
-        np.full(data.sizes[dim], place["intercept"]),
-        pick("sex", {"Male": "male"}),
-        pick("race", {name.capitalize(): name for name in SEX_RACE[1:]}),
-        pick("age_group", {age: _mortality_age(age) for age in AGES[1:-1]}),
-        pick("health", {name: name for name in HEALTH}),
+        pd.Series(place["intercept"], rows.index),
+        rows.sex.map({"Male": place["male"]}),
+        rows.race.map(races),
+        rows.age_group.map(ages),
+        rows.health.replace("Not asked", "Good").map({name: place[name] for name in HEALTH}),
     ]
-    return np.stack(columns, axis=1).astype("int32")
+    return np.stack([c.fillna(nothing).to_numpy(dtype=int) for c in columns], axis=1)
 
 
 def _mortality_age(age_group: str) -> str:

@@ -167,8 +167,8 @@ def load(
     lines = _check_lines(path, columns, fixed)
     base = connection or workspace()
     cursor = schema(base, "extract")
-    _create(cursor, wanted)
-    with _bar(progress, lines - (not fixed)) as advance:
+    with transaction(cursor), _bar(progress, lines - (not fixed)) as advance:
+        _create(cursor, wanted)
         line = 1 if fixed else 2
         for part in _chunks(path, wanted, fixed, chunk):
             _insert(cursor, part, line, wanted, fixed, month, str(path))
@@ -215,6 +215,18 @@ def schema(connection: duckdb.DuckDBPyConnection, stem: str) -> duckdb.DuckDBPyC
     number = next(n for n in range(len(taken) + 1) if f"{stem}_{n}" not in taken)
     cursor.execute(f"CREATE SCHEMA {stem}_{number}; USE {stem}_{number}")
     return cursor
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Write to disk once, at the end, or nothing if there is an error."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
 
 # The file and its codebook

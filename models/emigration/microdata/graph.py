@@ -91,15 +91,15 @@ def build(
     )
     with pm.Model(coords={"fate": FATES, **design.coords}) as model:
         number = _numbers(priors, design)
-        mortality = priors.variable("mortality", "mortality_term")
+        dying = _chances_to_die(priors.variable("mortality", "mortality_term"), design)
         native = ZERO
         if second_generation == "native_rates":
             native = pm.math.exp(priors.variable("native_rate_log_ratio"))
         gap = priors.variable("generation_gap") if generation_gap == "prior" else 0.0
 
-        second = _second(design, number, mortality, native)
+        second = _second(design, number, dying, native)
         _observe("native_followed", second["followed"], data, design)
-        first = _first(design, number, mortality, native, gap, residual)
+        first = _first(design, number, dying, native, gap, residual)
         _observe("followed", first["followed"], data, design)
         _observe("moved", _chance(number, design, "moved_pattern", "moved"), data, design)
         _observe("returned", _chance(number, design, "returned_pattern", "returned"), data, design)
@@ -141,14 +141,25 @@ def _chance(number: Any, design: Design, dim: str, outcome: str, add: Any = 0.0)
     return pm.math.invlogit(lookup(number, index) + add)
 
 
-def _death(mortality: Any, design: Design, dim: str, whose: str) -> Any:
-    """Probability of dying (row) with the coefficients of Table 3; children do not."""
+def _chances_to_die(mortality: Any, design: Design) -> Any:
+    """Probability of dying (group) with the coefficients of Table 3."""
     import pymc as pm
     import pytensor.tensor as pt
 
-    index = pm.Data(f"{dim}_died_{whose}_index", design.index[dim, f"died_{whose}"])
-    adult = pm.Data(f"{dim}_adult_{whose}", design.adult[dim])
-    return adult * pm.math.invlogit(lookup(pt.concatenate([mortality, [0.0]]), index))
+    index = pm.Data("death_index", design.death_index)
+    each = pm.math.invlogit(lookup(pt.concatenate([mortality, [0.0]]), index))
+    weight, group = pm.Data("death_weight", design.death_weight), design.death_group
+    return scatter(
+        weight * each, pm.Data("death_group", group), pm.Data("death_groups", design.death_groups)
+    )
+
+
+def _death(dying: Any, design: Design, dim: str, whose: str) -> Any:
+    """Probability of dying (row) of the foreign born or of natives; children do not."""
+    import pymc as pm
+
+    group = pm.Data(f"{dim}_died_{whose}", design.index[dim, f"died_{whose}"])
+    return pm.Data(f"{dim}_adult_{whose}", design.adult[dim]) * lookup(dying, group)
 
 
 def _native_emigration(native: Any, design: Design, dim: str) -> Any:
@@ -160,23 +171,23 @@ def _native_emigration(native: Any, design: Design, dim: str) -> Any:
     return native * pm.Data(f"{dim}_native_rate", design.native_rate[dim])
 
 
-def _second(design: Design, number: Any, mortality: Any, native: Any) -> dict[str, Any]:
+def _second(design: Design, number: Any, dying: Any, native: Any) -> dict[str, Any]:
     """Fates of the second generation (native_pattern): emigrate, die, move, be lost."""
     dim = "native_pattern"
     emigrated = _native_emigration(native, design, dim)
-    died = _death(mortality, design, dim, "second")
+    died = _death(dying, design, dim, "second")
     moved = _chance(number, design, dim, "moved")
     lost = _chance(number, design, dim, "lost")
     return {"followed": (1 - emigrated - died) * (1 - moved) * (1 - lost)}
 
 
 def _first(
-    design: Design, number: Any, mortality: Any, native: Any, gap: Any, residual: str
+    design: Design, number: Any, dying: Any, native: Any, gap: Any, residual: str
 ) -> dict[str, Any]:
     """Fates of the foreign born (pattern), shares that add up to one."""
     dim = "pattern"
     emigrated = _chance(number, design, dim, "emigrated")
-    died = _death(mortality, design, dim, "first")
+    died = _death(dying, design, dim, "first")
     moving = _chance(number, design, dim, "moved")
     losing = _chance(number, design, dim, "lost", gap)
     if residual == "hazard":
@@ -185,7 +196,7 @@ def _first(
         lost = still * losing
     else:
         # r^s: what somebody of the second generation with these covariates is lost by
-        e, d = _native_emigration(native, design, dim), _death(mortality, design, dim, "second")
+        e, d = _native_emigration(native, design, dim), _death(dying, design, dim, "second")
         lost = (1 - e - d) * (1 - _chance(number, design, dim, "moved_second")) * losing
         still = (1 - emigrated - died) * (1 - moving)
     return {

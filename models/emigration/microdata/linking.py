@@ -17,7 +17,13 @@ import pandas as pd
 
 from bayesmig.errors import DataError, DataWarning, StudyError
 from bayesmig.models.emigration.microdata import codes
-from bayesmig.models.emigration.microdata.extract import MARCH, Extract, schema, workspace
+from bayesmig.models.emigration.microdata.extract import (
+    MARCH,
+    Extract,
+    schema,
+    transaction,
+    workspace,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,7 +38,7 @@ FATES = (
     "month in sample differs",
     "sex differs",
     "age differs",
-    "no identifier",
+    "kept without identifier",
 )
 PANEL, ELIGIBLE = "panel", "eligible"  # rows of the flow that say who is left
 COLUMNS = {
@@ -209,23 +215,8 @@ def link(
     base = _base_years(extract, years)
     _warn_of_month(extract)
     connection = schema(extract.connection, "panel")
-    (source,) = extract.connection.execute("SELECT current_schema()").fetchone() or ("",)
-    codes.register(connection, choices)
-    connection.execute(_with_topcodes(f"{source}.record", extract.month))
-    where = extract.attrs["file"]
-    _check_weights(connection, extract, rules, where)
-    _check_values(connection, extract, base, where)
-    _check_codes(connection, extract, base, where)
-    _check_duplicates(connection, rules, base, where)
-    connection.execute(
-        f"CREATE TABLE recoded AS {codes.recoded(extract.variables, extract.weight, base)}"
-    )
-    connection.execute(_sorted(extract, _steps(rules)))
-    connection.execute(_persons(extract, rules))
-    flow = _flow(connection, base, _steps(rules))
-    _check_generations(flow, connection, where)
-    for name in ("twice", "recoded", "sorted", "fate"):
-        connection.execute(f"DROP TABLE {name}")
+    with transaction(connection):
+        flow = _build(connection, extract, base, rules, choices)
     attrs = {
         **extract.attrs,
         "years": json.dumps(base),
@@ -233,6 +224,34 @@ def link(
         "codes": json.dumps(codes.as_words(choices)),
     }
     return Panel(connection, flow, attrs, extract.keep)
+
+
+def _build(
+    connection: duckdb.DuckDBPyConnection,
+    extract: Extract,
+    base: tuple[int, ...],
+    rules: Rules,
+    choices: codes.Choices,
+) -> pd.DataFrame:
+    """Create the table ``person``; return the flow."""
+    where = extract.attrs["file"]
+    codes.register(connection, choices)
+    (source,) = extract.connection.execute("SELECT current_schema()").fetchone() or ("",)
+    connection.execute(_with_topcodes(f"{source}.record", extract.month))
+    _check_weights(connection, extract, rules, where)
+    _check_values(connection, extract, base, where)
+    _check_codes(connection, extract, base, where)
+    _check_duplicates(connection, rules, base, where)
+    query = codes.recoded(extract.variables, extract.weight, base)
+    connection.execute(f"CREATE TABLE recoded AS {query}")
+    connection.execute(_sorted(extract, _steps(rules)))
+    connection.execute(_persons(rules))
+    flow = _flow(connection, base, _steps(rules))
+    _check_generations(flow, where)
+    for name in ("twice", "recoded", "sorted", "fate"):
+        connection.execute(f"DROP TABLE {name}")
+    connection.execute("DROP VIEW record")
+    return flow
 
 
 def panel_of_frame(frame: pd.DataFrame, attrs: Mapping[str, str] | None = None) -> Panel:
@@ -340,7 +359,7 @@ def _check_values(
     bad |= {
         "age is not 0-120": "age NOT BETWEEN 0 AND 120",
         "mish is not 1-8": f"mish NOT BETWEEN 1 AND 8 AND NOT {_is_oversample(extract)}",
-        "pernum, momloc, poploc or cpsidp is negative": "least(pernum, momloc, poploc, cpsidp) < 0",
+        **{f"{v} is negative": f"{v} < 0" for v in ("cpsidp", "pernum", "momloc", "poploc")},
     }
     counts = ", ".join(
         f"count(*) FILTER (WHERE {c}), min(line) FILTER (WHERE {c})" for c in bad.values()
@@ -498,14 +517,14 @@ def _quoted(words: str) -> str:
     return words.replace("'", "''")
 
 
-def _persons(extract: Extract, rules: Rules) -> str:
+def _persons(rules: Rules) -> str:
     """Tables ``fate``, who of the panel is found a year later, and ``person``."""
     apart = " OR ".join(
         f"{years} BETWEEN later.age - person.oldest AND later.oldest - person.age"
         for years in rules.age_difference or ()
     )
     conditions = {
-        "no identifier": "person.cpsidp = 0",
+        "kept without identifier": "person.cpsidp = 0",
         "no id match": "later.cpsidp IS NULL",
         "id twice in the next year": "later.n > 1",
         "month in sample differs": "NOT person.oversample AND later.mish <> person.mish + 4"
@@ -571,7 +590,7 @@ def _flow(
         "' generation') END, count(*) FROM person GROUP BY ALL"
     )
     notes = counts(
-        f"SELECT year, 'birthplace elsewhere or unknown (Mexico by origin, or Other)', "
+        f"SELECT year, 'birthplace elsewhere or unknown', "
         f"count(*) FILTER (WHERE place = {codes.ELSEWHERE}) FROM fate GROUP BY ALL UNION ALL "
         "SELECT year, 'arrival interval ends after the survey', "
         "count(*) FILTER (WHERE arrives_later) FROM fate GROUP BY ALL"
@@ -598,9 +617,7 @@ def _flow(
     return flow.astype({"persons": "Int64", "lost": "Int64"})
 
 
-def _check_generations(
-    flow: pd.DataFrame, connection: duckdb.DuckDBPyConnection, where: str
-) -> None:
+def _check_generations(flow: pd.DataFrame, where: str) -> None:
     """Raise unless both generations are there."""
     total = flow[flow.year == "total"].set_index("step")
     absent = [g for g in ("first", "second") if not total.persons[f"adults, {g} generation"]]
