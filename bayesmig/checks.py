@@ -220,9 +220,12 @@ def _one(ready: Compiled, job: tuple[Any, ...], draws: int, tune: int) -> xr.Dat
     known = truth[list(names)].to_dataarray("quantity")
     known = known.drop_vars([c for c in known.coords if c not in known.dims])
     ends = [(1 - p) / 2 for p in PROBABILITIES], [(1 + p) / 2 for p in PROBABILITIES]
-    low, high = (sampled.quantile(end, "draw").rename(quantile="probability") for end in ends)
     probability = {"probability": list(PROBABILITIES)}
-    inside = (known >= low.assign_coords(probability)) & (known <= high.assign_coords(probability))
+    low, high = (
+        sampled.quantile(end, "draw").rename(quantile="probability").assign_coords(probability)
+        for end in ends
+    )
+    inside = (known >= low) & (known <= high)
     thin = max(1, draws // RANKS)
     return xr.Dataset(
         {
@@ -231,7 +234,7 @@ def _one(ready: Compiled, job: tuple[Any, ...], draws: int, tune: int) -> xr.Dat
             "sd": sampled.std("draw"),
             "rank": (sampled[::thin] < known).mean("draw"),
             "inside": inside,
-            "width": (high - low).assign_coords(probability),
+            "width": high - low,
             "divergences": int(raw["sample_stats"]["diverging"].sum()),
             "steps": float(raw["sample_stats"]["n_steps"].mean()),
         }

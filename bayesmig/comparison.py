@@ -188,7 +188,8 @@ def _contraction(sd: float, prior_sd: float) -> float:
 def _diagnostics(estimands: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
     import arviz as az
 
-    bulk, tail = az.ess(estimands, method="bulk"), az.ess(estimands, method="tail")
-    several = estimands.sizes["chain"] > 1
-    rhat = az.rhat(estimands) if several else xr.full_like(bulk, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a constant has neither: NaN
+        bulk, tail = az.ess(estimands, method="bulk"), az.ess(estimands, method="tail")
+        several = estimands.sizes["chain"] > 1
+        rhat = az.rhat(estimands) if several else xr.full_like(bulk, np.nan)
     return np.minimum(bulk, tail), rhat

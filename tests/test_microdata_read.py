@@ -806,7 +806,7 @@ def test_codes_that_no_table_has(panel):
 def test_differences_say_where_and_list_what_the_design_lists():
     found = codes.differences()
     assert list(found) == ["kind", "topic", "here", "program", "text", "place", "effect"]
-    assert set(found.kind) == {"codes", "program", "choice"}
+    assert set(found.kind) == {"codes", "program", "choice", "estimator"}
     assert (found != "").all(axis=None)
     assert found.topic.is_unique
     assert found.place.str.contains("Appendi").all()
@@ -972,7 +972,7 @@ def test_negative_weights(tmp_path):
 @pytest.mark.parametrize(
     ("option", "value"),
     [("oversample", "x"), ("duplicates", "x"), ("unlinkable", "x"), ("weights", "x"),
-     ("age_difference", ())],
+     ("age_difference", ()), ("age_difference", ("0",)), ("years", 2001.5)],
 )  # fmt: skip
 def test_rules_that_do_not_exist(panel, option, value):
     with pytest.raises(StudyError, match=option):

@@ -159,6 +159,66 @@ def test_missing_values_raise_or_are_counted(tmp_path, table):
     assert "valid: raise, casewise" in words
 
 
+def test_rows_are_those_of_the_file_also_after_an_empty_line(tmp_path, table):
+    table.loc[7, "network"] = "cousins"
+    lines = table.to_csv(index=False).splitlines()
+    lines[8] = lines[8].replace("cousins", "in-laws")
+    (tmp_path / "bad.csv").write_text("\n".join([*lines[:4], "", *lines[4:]]))
+    words = said(bm.DataError, STUDY.read, tmp_path / "bad.csv")
+    assert "row 10, column network: 'in-laws' is none of" in words
+
+
+def test_other_columns_of_a_text_file_are_numbers_where_all_are(tmp_path, table):
+    own = table.assign(
+        income=np.linspace(1, 9, len(table)), code=[f"0{i}" for i in range(len(table))]
+    )
+    own.to_csv(tmp_path / "a.csv", index=False)
+    data = STUDY.read(tmp_path / "a.csv")
+    np.testing.assert_allclose(data["income"].values, own.income)
+    assert list(data["code"].values[:2]) == ["00", "01"]
+    assert design(data, formula="income", weights="income").terms == ("income",)
+
+
+def test_other_columns_of_a_stata_file_are_categories_where_all_have_labels(tmp_path, table):
+    own = table.assign(region=[2, 1, 1] * 500, income=[1, 2, 99] * 500)
+    labels = {"region": {1: "north", 2: "south"}, "income": {99: "not known"}}
+    pyreadstat.write_dta(own, str(tmp_path / "a.dta"), variable_value_labels=labels)
+    data = STUDY.read(tmp_path / "a.dta")
+    assert json.loads(data["region"].attrs["levels"]) == ["north", "south"]
+    assert list(data["region"].values[:3]) == ["south", "north", "north"]
+    assert list(data["income"].values[:3]) == [1, 2, 99]  # a number with a sentinel
+    assert json.loads(data["income"].attrs["value_labels"]) == {"99": "not known"}
+
+
+def test_empty_text_of_a_stata_file_is_missing(tmp_path, table):
+    table.loc[3, "network"] = ""
+    pyreadstat.write_dta(table, str(tmp_path / "a.dta"))
+    words = said(bm.DataError, STUDY.read, tmp_path / "a.dta")
+    assert "1 of 1500 rows lack a value (network 1), first row 4" in words
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "dta"])
+def test_numbers_of_places_are_the_same_in_every_format(tmp_path, table, kind):
+    own = table.assign(municipality=np.arange(1500) % 7.0 + 1)
+    own.loc[4, "municipality"] = np.nan  # so that a whole number is stored as another
+    path = tmp_path / f"a.{kind}"
+    if kind == "dta":
+        pyreadstat.write_dta(own, str(path))
+    else:
+        getattr(own, f"to_{kind}")(path, index=False)
+    data = STUDY.read(path, missing="casewise")
+    wanted = "1234567" if kind != "csv" else [f"{i}.0" for i in range(1, 8)]  # text as it stands
+    assert sorted(set(data["municipality"].values)) == list(wanted)
+
+
+def test_a_column_twice(tmp_path, table):
+    table.assign(mpio="x").to_csv(tmp_path / "a.csv", index=False)
+    words = said(bm.DataError, STUDY.read, tmp_path / "a.csv", municipality="mpio")
+    assert words.endswith("a.csv: column 'municipality' is there twice")
+    double = pd.concat([table, table[["age"]]], axis=1)
+    assert "column 'age' is there twice" in said(bm.DataError, STUDY.build, double)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
@@ -207,6 +267,25 @@ def test_levels_keep_their_order():
     assert list(back["choice"].cat.categories) == ["a", "b", "c"]
     assert list(back["open"]) == [1.0, 0.0, 1.0, 1.0]
     assert list(back["many"]) == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_numbers_will_do_for_labels(twin):
+    """Codes of outcomes and groups have no decimals, and the reference may be a number."""
+    frame = people.frame(twin)
+    coded = frame.assign(outcome=frame.outcome.cat.codes, town=frame.municipality.cat.codes + 0.0)
+    coded["town"] = coded.town.astype("category")
+    found = design(people.from_frame(coded), reference=2, group="town", formula="male")
+    assert found.outcomes == ("2", "0", "1")
+    assert found.groups == tuple(map(str, range(15)))
+    same = design(twin, reference="migrated", formula="male")
+    np.testing.assert_array_equal(found.count, same.count)
+    np.testing.assert_array_equal(found.group, same.group)
+
+
+def test_text_of_a_dataset_of_ones_own_is_categories():
+    text = {"fate": ("row", ["x", "y", "x"]), "place": ("row", ["a", "b", "b"])}
+    frame = people.frame(xr.Dataset(text))
+    assert list(frame.fate.cat.categories) == ["x", "y"]
 
 
 def test_what_is_no_data():
@@ -260,6 +339,41 @@ def test_missing_unseen_constant_collinear(twin):
         "network: level 'far' in 1 rows was not in the data of the fit; "
         "valid: none, extended, close"
     )
+
+
+def test_people_whom_the_formula_does_not_fit(twin):
+    frame = people.frame(twin)
+    found = design(twin, formula="C(network) + bs(age, df=3)")
+    strange = frame.head(3).assign(network=["none", "far", "close"])
+    words = said(bm.DataError, found.columns_of, strange)
+    assert "categories outside of the nominated levels" in words
+    assert "'far'" in words
+    words = said(bm.DataError, found.columns_of, frame.head(2).assign(age=[200.0, 30.0]))
+    assert words.startswith("the fit's formula and these people: ")
+    words = said(bm.DataError, found.columns_of, frame.head(2).drop(columns="network"))
+    assert words == "these people lack network, which the fit's formula needs"
+
+
+def test_terms_read_well(twin):
+    terms = design(twin, formula="network * male + log(age) + bs(age, df=3)").terms
+    assert terms[:5] == (
+        "network: extended", "network: close", "male", "log(age)", "bs(age, df=3): 1",
+    )  # fmt: skip
+    assert terms[-2:] == ("network: extended x male", "network: close x male")
+    clock = people.frame(twin).assign(hour=["10:30", "9:15", "11:00"] * 500)
+    named = design(people.from_frame(clock), formula="hour + hour:male").terms
+    assert named[:2] == ("hour: 11:00", "hour: 9:15")
+    assert "hour: 9:15 x male" in named
+
+
+def test_too_few_people_and_a_level_that_nobody_has(twin):
+    frame = people.frame(twin)
+    few = pd.concat([frame[frame.outcome == o].head(4) for o in people.OUTCOMES])
+    words = said(bm.DataError, STUDY.build, few.assign(x=np.arange(12.0)), formula="bs(x, df=12)")
+    assert words == "12 people are too few for the formula's 12 columns"
+    words = said(bm.DataError, STUDY.build, frame[frame.children != "4+"])
+    assert "column 'children: 4+' of the formula is constant, 0 for all" in words
+    assert words.endswith("or nobody's level out of the column's categories")
 
 
 def test_outcomes_that_never_occur(twin):
@@ -318,6 +432,21 @@ def test_a_group_of_one_person_and_a_separated_column_are_named(twin):
     assert any(f"urban = 1: none of {urban} people has outcome 'aspires'" in w for w in words)
 
 
+def test_a_separated_reference_level_is_named_too(twin):
+    """All columns of a category are zero there, and all its coefficients separated."""
+    frame = people.frame(twin)
+    idle = frame.employment == "unemployed"
+    frame["outcome"] = frame.outcome.where(~idle | (frame.outcome != "migrated"), "aspires")
+    found = arranged.separated(design(people.from_frame(frame), formula="employment + male"))
+    none = f"employment = unemployed: none of {idle.sum()} people has outcome 'migrated'"
+    assert found == [none]
+    frame = people.frame(twin)
+    frame["outcome"] = frame.outcome.where(idle | (frame.outcome != "migrated"), "aspires")
+    found = arranged.separated(design(people.from_frame(frame), formula="employment"))
+    levels = [words.split(":")[0] for words in found]
+    assert levels == ["employment = wage", "employment = self_employed"]
+
+
 # The twin
 
 
@@ -372,7 +501,18 @@ def test_truth_follows_the_outcomes():
 
 @pytest.mark.parametrize(
     ("how", "words"),
-    [({"tables": 3}, "valid: 1 (Table 1), 2"), ({"stratum": "far"}, "valid: all, none")],
+    [
+        ({"tables": 3}, "valid: 1 (Table 1), 2"),
+        ({"stratum": "far"}, "valid: all, none"),
+        ({"n": 2.5}, "n must be a whole number from 1 on, got 2.5"),
+        ({"municipalities": 1}, "municipalities must be a whole number from 2 on, got 1"),
+        ({"n": 5, "municipalities": 9}, "5 people in 3 households are too few for 9 places"),
+        ({"truth": xr.Dataset()}, "truth must be a Dataset with log_odds"),
+        (
+            {"truth": simulation.printed_truth(1).isel(term=slice(2, None))},
+            "truth: log_odds has no term network: extended, network: close",
+        ),
+    ],
 )
 def test_no_such_twin(how, words):
     assert words in said(bm.DataError, STUDY.simulate, **how)

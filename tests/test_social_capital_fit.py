@@ -10,7 +10,8 @@ import pytest
 import xarray as xr
 
 import bayesmig as bm
-from bayesmig import graph
+from bayesmig import fitting, graph
+from bayesmig.checks import coverage
 from bayesmig.models.social_capital import data as people
 from bayesmig.models.social_capital import estimands, probabilities, strata
 
@@ -107,6 +108,8 @@ def test_compare_shows_the_corrected_and_the_printed_value(fit):
     assert at.loc["coefficient", "source"].endswith("corrected")
     assert "printed -0.657 *" in at.loc["coefficient", "note"]
     assert at.loc["coefficient_as_printed", "published"] == -0.657
+    assert at.loc["coefficient_as_printed", "note"] == "as printed, which is not A + B; *"
+    assert not table.note.str.contains("other terms").any()
     counts = table.quantity.value_counts()
     assert counts.to_dict() == {"coefficient": 63, "coefficient_as_printed": 21}
 
@@ -137,6 +140,29 @@ def test_other_people_have_no_print(tmp_path):
     page = bm.report(fitted, tmp_path).read_text(encoding="utf-8")
     assert "a table of one&#39;s own" in page or "a table of one's own" in page
     assert set(fitted["estimands"]["coefficient"].term.values) == {"age", "male"}
+
+
+def test_print_beside_another_formula_says_so(fit):
+    """A coefficient given other columns is another coefficient."""
+    found = fit["estimands"].to_dataset()
+    table = estimands.turned(people.comparable(fit["data"].to_dataset()), found)
+    assert not table.note.str.contains("other terms").any()
+    fewer = estimands.turned(table, found.isel(term=slice(0, 3)))
+    assert fewer.note.str.endswith("the fit has other terms than the table").all()
+    assert not fewer.note.str.startswith(";").any()
+
+
+def test_outcomes_of_ones_own_have_nothing_printed_wrong(fit):
+    assert "coefficient_as_printed" in fit["estimands"]
+    draws = (
+        fit["posterior"]
+        .to_dataset()
+        .assign_coords(
+            outcome=["stayed", "city", "abroad"], outcome_too=["stayed", "city", "abroad"]
+        )
+    )
+    found = estimands.estimands(draws, xr.Dataset())
+    assert list(found.data_vars) == ["coefficient", "intercept", "group_sd", "variance_share"]
 
 
 def test_report_and_picture(tmp_path, fit):
@@ -176,6 +202,13 @@ def test_rebase_turns_contrasts_and_printed_numbers(fit):
 
 def test_rebase_to_nothing(fit):
     assert "unknown outcome 'moved'" in said(bm.StudyError, bm.rebase, fit, "moved")
+
+
+def test_rebase_to_an_outcome_that_was_a_number(fit):
+    draws = (
+        fit["posterior"].to_dataset().assign_coords(outcome=list("012"), outcome_too=list("012"))
+    )
+    assert list(estimands.rebase(draws, 2).contrast.values) == ["0:2", "1:0", "1:2"]
 
 
 def test_a_study_without_reference():
@@ -242,6 +275,30 @@ def test_priors_by_label(twin):
         {"coefficient": {**spec, "mu": {"default": 0, "by_label": {"moved": 1}}}},
     )
     assert "unknown label 'moved'" in words
+
+
+@pytest.mark.parametrize("by", [None, "place"])
+def test_one_factor_of_one_contrast_is_a_scale(by):
+    """With two outcomes no loading is left beside the scale."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "went": rng.choice(["no", "yes"], 400),
+            "age": rng.normal(size=400),
+            "village": rng.choice(list("abcd"), 400),
+            "place": rng.choice(["hill", "coast"], 400),
+        }
+    )
+    model = STUDY.build(
+        frame, formula="age", group="village", outcome="went", reference="no",
+        intercepts="shared", strata=by,
+    )  # fmt: skip
+    names = {v.name for v in model.free_RVs}
+    assert "group_scale" in names
+    assert "loading" not in names
+    drawn = graph.prior_draws(model, 3, seed=1)
+    variance = drawn["group_covariance"][..., 1, 1]
+    np.testing.assert_allclose(variance, drawn["group_scale"][..., 0] ** 2)
 
 
 def test_a_prior_of_another_family_with_bounds_of_its_own(twin):
@@ -334,6 +391,54 @@ def test_separate_fits_side_by_side(fit):
     assert "no strata" in said(bm.StudyError, strata.differences, fit)
 
 
+def test_complete_pooling_is_sampled():
+    """Coefficients the same everywhere, intercepts and scales of each stratum's own."""
+    data = STUDY.simulate(seed=6, n=4000, municipalities=20, tables=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bm.ConvergenceWarning)
+        warnings.simplefilter("ignore", bm.DataWarning)
+        fitted = bm.fit(
+            STUDY, data, formula="male + urban", strata="network", pooling="complete", **TINY
+        )
+    assert int(fitted["sample_stats"]["diverging"].sum()) == 0
+    found = fitted["estimands"].to_dataset()
+    assert np.abs(found["stratum_difference"]).max() < 1e-12
+    assert (found["coefficient"].std(("chain", "draw")) > 0).all()
+    assert (found["intercept"].std("stratum") > 0).all()
+    assert (found["group_sd"].std("stratum") > 0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("error::bayesmig.ConvergenceWarning")
+@pytest.mark.parametrize("intercepts", ["independent", "correlated", "shared"])
+def test_default_settings_converge_at_the_papers_size(intercepts):
+    """No divergence, R-hat < 1.01, bulk and tail ESS > 400 for all that is reported."""
+    fitted = bm.fit(STUDY, STUDY.example(), intercepts=intercepts, progress=False)
+    assert fitting.problems(fitted) == []
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::bayesmig.DataWarning")
+def test_twins_are_recovered():
+    """Coefficients and spread of 20 small twins; the card has 100 of them."""
+
+    def twin_of(seed):
+        return STUDY.simulate(seed=seed, n=2500, municipalities=25)
+
+    found = bm.calibrate(
+        STUDY, twin_of(0), n=20, simulate=twin_of, draws=300, tune=300, seed=1, progress=False,
+        intercepts="correlated",
+    )  # fmt: skip
+    table = coverage(found)
+    for quantity in ("coefficient", "group_sd"):
+        for probability in ("50%", "90%"):
+            inside, error = table.loc[quantity, [f"inside {probability}", f"se {probability}"]]
+            assert abs(inside - float(probability[:-1]) / 100) < 4 * error + 0.01, (
+                quantity,
+                inside,
+            )
+
+
 @pytest.mark.filterwarnings("ignore::bayesmig.DataWarning")
 def test_no_pooling_is_separate_models():
     """The likelihood over strata is the sum of those of each stratum alone."""
@@ -410,6 +515,53 @@ def test_marginal_effects_are_differences_of_probabilities(fit, twin):
     assert "age_squared + 1" not in found.change.values
 
 
+def test_a_square_goes_with_its_column(fit, twin):
+    one = people.frame(twin).head(2)
+    words = said(bm.DataError, probabilities.probabilities, fit, one.assign(age=77.0))
+    assert words.startswith("age_squared is not the square of age in 2 of 2 rows, as it is in")
+    without = one.drop(columns="age_squared").assign(age=77.0)
+    found = probabilities.probabilities(fit, without, draws=2)
+    right = one.assign(age=77.0, age_squared=77.0**2)
+    np.testing.assert_allclose(found, probabilities.probabilities(fit, right, draws=2))
+
+
+@pytest.mark.filterwarnings("ignore::bayesmig.DataWarning")
+def test_a_known_municipality_is_that_of_each_ones_stratum():
+    fit = _stratified()
+    data = fit["data"].to_dataset()
+    found = probabilities.probabilities(fit, municipality="m004", draws=1).isel(draw=0)
+    likelihood = bm.add_groups(fit, ("log_likelihood",))["log_likelihood"]["outcomes"][0, 0]
+    design = probabilities._design(fit)
+    of_row = likelihood.values[design.row_of] / design.count[design.row_of].sum(1)
+    rows = np.flatnonzero(data["municipality"].values == "m004")
+    assert set(data["network"].values[rows]) == {"none", "extended", "close"}
+    own = [float(found[i].sel(outcome=data["outcome"].values[i])) for i in rows]
+    np.testing.assert_allclose(np.log(own), of_row[rows], atol=1e-9)
+    close = people.frame(people.select(data, "close")).head(3)
+    full = probabilities.probabilities(fit, close, municipality="close, m004", draws=2)
+    np.testing.assert_allclose(
+        full, probabilities.probabilities(fit, close, municipality="m004", draws=2)
+    )
+    words = said(bm.StudyError, probabilities.probabilities, fit, municipality="close, m004")
+    assert words.startswith("group 'close, m004' has nobody of stratum none, extended in the fit")
+    words = said(bm.StudyError, probabilities.probabilities, fit, municipality="Oaxaca")
+    assert words.startswith("unknown group 'Oaxaca'; valid: marginal, new, m001, m002")
+
+
+def test_a_new_municipality_is_another_in_each_stratum():
+    """The groups of strata are independent in the graph."""
+    fit = _stratified()
+    design = probabilities._design(fit)
+    draws = probabilities._Logits(fit, design, 1)
+    rng = np.random.default_rng(0)
+    columns, stratum = np.zeros((2, len(design.terms))), np.array([0, 2])
+    many = np.array([draws.chances(0, columns, stratum, "new", rng) for _ in range(2000)])
+    odds = np.log(many[..., 2] / many[..., 0])
+    assert abs(np.corrcoef(odds.T)[0, 1]) < 0.1
+    scale = np.sqrt(fit["posterior"]["group_covariance"][0, 0, :, 2, 2].values[[0, 2]])
+    np.testing.assert_allclose(odds.std(0), scale, rtol=0.08)
+
+
 def test_people_and_places_unknown(fit, twin):
     words = said(bm.StudyError, probabilities.probabilities, fit, municipality="Oaxaca")
     assert words.startswith("unknown group 'Oaxaca'; valid: marginal, new, m001")
@@ -438,7 +590,7 @@ def test_a_separated_cell_has_a_finite_posterior():
     formula = "employment + male + urban"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bm.ConvergenceWarning)
-        with pytest.warns(bm.DataWarning, match="employment: self_employed = 1: none of"):
+        with pytest.warns(bm.DataWarning, match="employment = self_employed: none of"):
             fitted = bm.fit(STUDY, part, formula=formula, **TINY)
     draws = fitted["estimands"]["coefficient"].sel(contrast=A, term="employment: self_employed")
     assert int(fitted["sample_stats"]["diverging"].sum()) == 0

@@ -182,6 +182,25 @@ def test_correction_follows_the_numbers():
     assert found.corrected["none"] == 0.158
 
 
+def test_corrected_table_1_is_laid_out_and_labelled():
+    found = printed.corrected_table_1()
+    assert list(found) == ["A", "B", "C as printed", "C corrected", "correction"]
+    assert list(found.index) == [(t, level) for t, levels in LEVELS.items() for level in levels]
+    close = found.loc[("network", "close")]
+    assert close["A"] == "1.038 (0.193) ***"
+    assert close["C as printed"] == "-0.657 (0.293) *"
+    assert close["C corrected"] == 1.419
+    assert close["correction"] == "correction, not the authors'; other sign"
+    assert found.loc[("male", ""), "correction"] == "correction, not the authors'"
+    right = found[found.correction == ""]
+    assert list(right.index) == [("network", "extended"), ("age_squared", "")]
+    shown = right["C as printed"].str.split(" ").str[0].astype(float)
+    assert list(shown) == list(right["C corrected"])
+    signs = {key[:2]: row for key, row in exact().items() if key[2] == "all"}
+    turned = [k for k, row in signs.items() if row["C"] * (row["A"] + row["B"]) < 0]
+    assert list(found.index[found.correction.str.endswith("other sign")]) == turned
+
+
 def test_difference_of_footnote_3():
     found = printed.strata_differences(PRINTED)
     assert len(found) == 19 * 3 * 3

@@ -64,15 +64,16 @@ def assumptions(
     StudyError
         For a cell that the data do not have.
     """
+    of_graph = {name: value for name, value in settings.items() if name in study.options}
+    cells = list(map(str, study.build(data, **of_graph).coords["cell"]))
+    cell = cells[0] if cell is None else cell
+    if cell not in cells:
+        raise StudyError(unknown("cell", cell, cells))
     rows = []
     options = product(residual, ("zero", "native_rates"), (0.0, *gaps))
     for form, second, gap in options:
         fitted = _fitted(study, data, form, second, gap, settings)
-        draws = fitted["estimands"]["emigration"]
-        cell = str(draws.cell.values[0]) if cell is None else cell
-        if cell not in draws.cell.values:
-            raise StudyError(unknown("cell", cell, map(str, draws.cell.values)))
-        values = draws.sel(cell=cell).values.ravel()
+        values = fitted["estimands"]["emigration"].sel(cell=cell).values.ravel()
         low, high = interval(values, ci_prob)
         found = json.loads(fitted.attrs["diagnostics"])
         rows.append(

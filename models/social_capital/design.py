@@ -169,13 +169,21 @@ def _levels(table: Design) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     binary = [j for j in range(len(table.terms)) if np.all(np.isin(raw[:, j].round(9), (0, 1)))]
     for j in binary:
         for level in (1, 0):
-            yield f"{table.terms[j]} = {level}", np.abs(raw[:, j] - level) < SEPARATION
+            yield _level_name(table.terms[j], level), np.abs(raw[:, j] - level) < SEPARATION
     for factor, state in table.spec.encoder_state.items():
         names = {_label(f"{factor}[T.{c}]"): str(c) for c in state[1].get("categories", ())}
         own = [j for j in binary if table.terms[j] in names]
         reference = [level for name, level in names.items() if name not in table.terms]
         if len(own) > 1 and len(reference) == 1:  # of two levels the other one is said above
-            yield f"{factor}: {reference[0]} = 1", raw[:, own].sum(1) < SEPARATION
+            yield f"{factor} = {reference[0]}", raw[:, own].sum(1) < SEPARATION
+
+
+def _level_name(term: str, level: int) -> str:
+    """Name a level: "urban = 0"; "network = close", or all "network other than close"."""
+    name, of_category, category = term.partition(": ")
+    if not of_category:
+        return f"{term} = {level}"
+    return f"{name} = {category}" if level else f"{name} other than {category}"
 
 
 def _check_column(table: pd.DataFrame, option: str, name: str) -> None:

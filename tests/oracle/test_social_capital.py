@@ -1,7 +1,11 @@
 """The graph against a likelihood written out person by person, and against MNLogit."""
 
+import math
+
 import numpy as np
 import pandas as pd
+import pytensor
+import pytensor.tensor as pt
 import pytest
 from scipy.optimize import minimize
 
@@ -9,6 +13,7 @@ import bayesmig as bm
 from bayesmig import fitting, graph
 from bayesmig.models.social_capital import data as people
 from bayesmig.models.social_capital import design, estimands
+from bayesmig.models.social_capital.likelihood import MultinomialLogit
 from oracle import social_capital as oracle
 
 STUDY = bm.load_study("social_capital")
@@ -166,6 +171,87 @@ def test_several_draws_at_once_are_each_alone(twin):
     together = graph.log_likelihood(model, many)["outcomes"]
     alone = graph.log_likelihood(model, {k: v[1, 2] for k, v in many.items()})["outcomes"]
     np.testing.assert_allclose(together[1, 2], alone, atol=1e-12)
+
+
+def random_inputs(rng, size=1.0):
+    """Inputs of the likelihood: 60 rows, 7 groups in 2 strata, 4 outcomes, 3 columns."""
+    group = rng.integers(0, 7, 60)
+    return [
+        rng.normal(0, size, (2, 3, 3)), rng.normal(0, size, (7, 3)), rng.normal(size=(60, 3)),
+        group, np.arange(7) % 2, rng.integers(0, 3, (60, 4)).astype(np.int32),
+        rng.uniform(0.5, 2, 60),
+    ]  # fmt: skip
+
+
+def by_hand(slope, intercept, column, group, stratum, count, weight):
+    """Weighted log-likelihood of each row, outcome by outcome."""
+    found = np.zeros(len(column))
+    for r, g in enumerate(group):
+        logit = [0.0]
+        for k in range(intercept.shape[1]):
+            logit.append(intercept[g, k] + sum(slope[stratum[g], k] * column[r]))
+        highest = max(logit)
+        total = highest + math.log(sum(math.exp(x - highest) for x in logit))
+        found[r] = weight[r] * sum(n * (x - total) for n, x in zip(count[r], logit, strict=True))
+    return found
+
+
+@pytest.mark.parametrize("mode", ["FAST_COMPILE", "NUMBA"])
+@pytest.mark.parametrize("size", [1.0, 300.0])  # logits whose odds overflow, too
+def test_the_loop_is_the_likelihood_and_its_score(mode, size):
+    inputs = random_inputs(np.random.default_rng(5), size)
+    variables = [pt.as_tensor_variable(value).type() for value in inputs]
+    operation = MultinomialLogit(3)
+    run = pytensor.function(variables, operation.make_node(*variables).outputs, mode=mode)
+    value, by_slope, by_intercept = run(*inputs)
+    np.testing.assert_allclose(value, by_hand(*inputs), rtol=1e-12, atol=1e-10)
+    for at, score in ((0, by_slope), (1, by_intercept)):
+        for where in np.ndindex(score.shape):
+            ends = []
+            for step in (1e-6, -1e-6):
+                moved = [v.copy() for v in inputs]
+                moved[at][where] += step
+                ends.append(by_hand(*moved).sum())
+            assert score[where] == pytest.approx((ends[0] - ends[1]) / 2e-6, abs=1e-4 * size)
+
+
+def test_gradient_of_rows_that_count_differently():
+    """The score at hand is that of the plain sum; any other gradient weights the rows."""
+    inputs = random_inputs(np.random.default_rng(6))
+    of_row = np.random.default_rng(7).normal(size=60)
+    variables = [pt.as_tensor_variable(value).type() for value in inputs]
+    value = MultinomialLogit(3).make_node(*variables).outputs[0]
+    gradient = pt.grad((value * of_row).sum(), variables[:2])
+    found = pytensor.function(variables, gradient, mode="FAST_COMPILE")(*inputs)
+    for at, score in enumerate(found):
+        where = (1,) * score.ndim
+        ends = []
+        for step in (1e-6, -1e-6):
+            moved = [v.copy() for v in inputs]
+            moved[at][where] += step
+            ends.append((by_hand(*moved) * of_row).sum())
+        assert score[where] == pytest.approx((ends[0] - ends[1]) / 2e-6, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"weights": "weight"}, {"intercepts": "correlated"}, {"intercepts": "shared"},
+        {"strata": "network", "formula": SHORT.removeprefix("network + ")},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_gradients_are_finite_differences(twin, options):
+    """Of the compiled density, coordinates and priors included."""
+    ready = fitting.compile(STUDY, twin, **{"formula": SHORT, **options})
+    bound = ready.graph.bind(ready.model, 0)
+    rng = np.random.default_rng(4)
+    flat = rng.normal(0, 0.5, bound.size)
+    gradient = bound(flat)[1]
+    for way in rng.normal(size=(5, bound.size)):
+        step = 1e-5
+        slope = (bound(flat + step * way)[0] - bound(flat - step * way)[0]) / (2 * step)
+        assert gradient @ way == pytest.approx(slope, rel=1e-6, abs=1e-5)
 
 
 # The prior of the effects does not depend on the coordinates they are sampled in

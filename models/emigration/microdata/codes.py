@@ -162,7 +162,9 @@ def register(connection: duckdb.DuckDBPyConnection, choices: Choices | None = No
         connection.register("codes", frame)
         empty = [c for c in frame if c in ("level", "first", "second")]
         columns = ", ".join(f"nullif({c}, '') AS {c}" if c in empty else str(c) for c in frame)
-        connection.execute(f"CREATE TEMP TABLE code_{name} AS SELECT {columns} FROM codes")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE code_{name} AS SELECT {columns} FROM codes"
+        )
         connection.unregister("codes")
 
 
@@ -271,7 +273,7 @@ def differences() -> pd.DataFrame:
         topic; here, program, text: what each does; place: where in the report; effect.
         ``kind``: "codes" where IPUMS makes the difference, "program" where the programs
         depart from the text or from each other and are followed, "choice" where an option
-        decides.
+        decides, "estimator" where it is not about persons but about what is made of them.
     """
     with (TABLES / "differences.csv").open(encoding="utf-8", newline="") as file:
         return pd.DataFrame(list(csv.DictReader(file)))

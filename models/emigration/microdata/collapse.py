@@ -190,7 +190,9 @@ def collapse(
                 stacklevel=2,
             )
     _warn_of_unasked(data)
-    (years,) = connection.execute("SELECT list(DISTINCT year ORDER BY year) FROM counted").fetchone()
+    (years,) = connection.execute(
+        "SELECT list(DISTINCT year ORDER BY year) FROM counted"
+    ).fetchone()
     return data.assign_attrs(
         {
             **panel.attrs,

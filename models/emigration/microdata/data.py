@@ -124,9 +124,7 @@ def simulate(
     return data.assign(true_cell_share=share, true_cell_return=returned)
 
 
-def true_cells(
-    people: pd.DataFrame, truth: Mapping[str, Any]
-) -> tuple[xr.DataArray, xr.DataArray]:
+def true_cells(people: pd.DataFrame, truth: Mapping[str, Any]) -> tuple[xr.DataArray, xr.DataArray]:
     """Weighted mean probabilities of the foreign born of each printed row, under a truth.
 
     Returns

@@ -12,7 +12,7 @@ import scipy.linalg
 import xarray as xr
 
 from bayesmig.errors import StudyError
-from bayesmig.models.emigration.microdata.cells import COLUMNS, cells
+from bayesmig.models.emigration.microdata.cells import COLUMNS, cells, printed
 from bayesmig.models.emigration.microdata.collapse import AGES, decoded, labels
 
 if TYPE_CHECKING:
@@ -216,7 +216,9 @@ def _factors(formula: str) -> list[str]:
 def _column(data: xr.Dataset, dim: str, outcome: str, name: str) -> NDArray[np.object_]:
     """Labels of a factor, or of an interaction, for the rows of a dim."""
     parts = [_one(data, dim, outcome, part) for part in name.split(":")]
-    return parts[0] if len(parts) == 1 else np.array([" ".join(p) for p in zip(*parts, strict=True)])
+    return (
+        parts[0] if len(parts) == 1 else np.array([" ".join(p) for p in zip(*parts, strict=True)])
+    )
 
 
 def _one(data: xr.Dataset, dim: str, outcome: str, name: str) -> NDArray[np.object_]:
@@ -238,7 +240,9 @@ def _ordered(data: xr.Dataset, name: str, found: set[str]) -> list[str]:
     order: list[str] = []
     for variable in data:
         last = str(variable)
-        if last in (name, f"household_{name}") or any(last == f"{p}{name}" for p in PREFIX.values()):
+        if last in (name, f"household_{name}") or any(
+            last == f"{p}{name}" for p in PREFIX.values()
+        ):
             order += [label for label in labels(data, last) if label not in order]
     return [label for label in order if label in found]
 
@@ -248,9 +252,7 @@ def _zero_sum(size: int) -> NDArray[np.float64]:
     return np.linalg.svd(np.eye(size) - 1 / size)[0][:, : size - 1]
 
 
-def _index(
-    data: xr.Dataset, dim: str, outcome: str, terms: Terms, start: int
-) -> NDArray[np.int32]:
+def _index(data: xr.Dataset, dim: str, outcome: str, terms: Terms, start: int) -> NDArray[np.int32]:
     """Positions (row, term) of an outcome's numbers: its intercept, then a level of each factor."""
     position = {level: start + i for i, level in enumerate(terms.levels)}
     rows = data.sizes[dim]
@@ -297,7 +299,8 @@ def _deaths(
     for dim, frame in asked.items():
         # children do not die, but have to point somewhere
         at = [
-            0 if row[2] == "0-14" else place[row] for row in frame.itertuples(index=False, name=None)
+            0 if row[2] == "0-14" else place[row]
+            for row in frame.itertuples(index=False, name=None)
         ]
         first = np.array(at, dtype="int32")[:, None]
         died[dim, "died_first"], died[dim, "died_second"] = first, first + np.int32(len(names))
@@ -349,7 +352,9 @@ def _native_rate(data: xr.Dataset, dim: str) -> NDArray[np.float64]:
 def _cells(data: xr.Dataset) -> tuple[NDArray[np.int32], list[str], NDArray[np.float64]]:
     """Printed cells that each pattern belongs to, their names and weights."""
     membership = cells({name: decoded(data, name) for name in COLUMNS if name in data})
-    names = list(dict.fromkeys(name for column in membership.values() for name in column if name))
+    there = {name for column in membership.values() for name in column if name}
+    names = [name for name in dict.fromkeys(printed().cell) if name in there]
+    names += sorted(there - set(names))  # years after the report's
     place = {name: i for i, name in enumerate(names)} | {"": len(names)}
     index = np.stack([[place[n] for n in c] for c in membership.values()], axis=1).astype("int32")
     weight = np.repeat(data["weight"].values, index.shape[1])

@@ -8,6 +8,7 @@ the first reason that applies, in `Panel.flow`.
 from __future__ import annotations
 
 import json
+import operator
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -207,10 +208,8 @@ def link(
     StudyError
         For an option that does not exist.
     """
-    rules = Rules(
-        sex, None if age_difference is None else tuple(age_difference), month_in_sample,
-        oversample, duplicates, unlinkable, weights,
-    )  # fmt: skip
+    apart = None if age_difference is None else _whole("age_difference", age_difference)
+    rules = Rules(sex, apart, month_in_sample, oversample, duplicates, unlinkable, weights)
     choices = codes.Choices(china, middle_east, north_africa)
     base = _base_years(extract, years)
     _warn_of_month(extract)
@@ -294,6 +293,14 @@ def panel_of_frame(frame: pd.DataFrame, attrs: Mapping[str, str] | None = None) 
 # Which years, and whether their records can be used
 
 
+def _whole(option: str, numbers: Sequence[int]) -> tuple[int, ...]:
+    """Return whole numbers; what is none would go into a query as it is."""
+    try:
+        return tuple(operator.index(number) for number in numbers)
+    except TypeError:
+        raise StudyError(f"{option}={numbers!r}; valid: whole numbers, like (0, 1, 2)") from None
+
+
 def _base_years(extract: Extract, years: Sequence[int] | None) -> tuple[int, ...]:
     """Years to follow up."""
     there, where = extract.years, extract.attrs["file"]
@@ -314,7 +321,7 @@ def _base_years(extract: Extract, years: Sequence[int] | None) -> tuple[int, ...
                 + (f"; years={tuple(pairs)} uses these" if pairs else "")
             )
         return tuple(pairs)
-    asked = tuple(sorted(set(years)))
+    asked = tuple(sorted(set(_whole("years", years))))
     strange = [year for year in asked if year not in pairs]
     if strange or not asked:
         raise DataError(

@@ -160,12 +160,17 @@ def main() -> None:
     parser.add_argument("--panels", type=int, default=40)
     parser.add_argument("--persons", type=int, default=9_000)
     how = parser.parse_args()
-    tables = [
-        recovery("assumptions_hold", panels=how.panels, persons=how.persons),
-        recovery("second_generation_emigrates", panels=how.panels, persons=how.persons),
-        recovery("first_generation_harder", panels=how.panels, persons=how.persons),
+    runs = [
+        ("assumptions_hold", "default"),
+        ("second_generation_emigrates", "default"),
+        ("first_generation_harder", "default"),
+        ("first_generation_harder", "generation_gap_wide"),
     ]
-    print("SYNTHETIC panels; emigration, percent a year")
+    tables = [
+        recovery(scenario, priors=priors, panels=how.panels, persons=how.persons)
+        for scenario, priors in runs
+    ]
+    print(f"SYNTHETIC panels of {how.persons:,} persons; emigration, percent a year")
     print(summary(pd.concat(tables)).round(2).to_string())
 
 
