@@ -130,7 +130,7 @@ def by_row(rows):
     from bayesmig.models.emigration.microdata import synthetic
 
     people = synthetic.simulate_panel(persons=rows, years=range(1996, 2000), seed=1)
-    people = people.astype({n: str for n in people.select_dtypes("category")})
+    people = people.astype(dict.fromkeys(people.select_dtypes("category"), str))
     model = row_level(people)
     graph, _ = compiled.compile_graph(model)
     return {"compile": graph.seconds, "gradient": gradient_ms(graph, model), "memory": memory()}
@@ -170,8 +170,11 @@ def main():
     found = {}
     for rows in how.rows:
         one = found[rows] = apart("counted", rows)
-        print(f"{rows:>14,}{one['simulate']:>12.1f}{one['count']:>12.2f}{one['memory']:>12.2f}"
-              f"{one['patterns']:>12,}{one['compile']:>12.1f}{one['gradient']:>12.2f}", flush=True)  # fmt: skip
+        print(
+            f"{rows:>14,}{one['simulate']:>12.1f}{one['count']:>12.2f}{one['memory']:>12.2f}"
+            f"{one['patterns']:>12,}{one['compile']:>12.1f}{one['gradient']:>12.2f}",
+            flush=True,
+        )
     if len(found) > 1 and max(found) < 100_000_000:
         more = extrapolated(found, 100_000_000)
         print(f"{100_000_000:>14,}{more['simulate']:>12.0f}{more['count']:>12.0f}"

@@ -132,8 +132,8 @@ def test_rows_of_print_have_their_names():
     assert set(names) <= printed
     order = [name for name in dict.fromkeys(cells.printed().cell) if name in set(names)]
     assert names == order
-    assert {"Table 4, Total", "Table 6, 75+", "Table 11, Non-Mexican Females, 65+",
-            "Table 12, Mexican, 5-9 yrs", "Table 13, Other Asia", "Table 13, Asia"} <= set(names)  # fmt: skip
+    some = {"Table 4, Total", "Table 6, 75+", "Table 11, Non-Mexican Females, 65+"}
+    assert some | {"Table 12, Mexican, 5-9 yrs", "Table 13, Asia"} <= set(names)
     assert not any(name.startswith("Table 5") for name in names)  # years were not kept apart
 
 

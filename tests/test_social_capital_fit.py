@@ -4,6 +4,7 @@ import json
 import warnings
 from functools import cache
 
+import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
@@ -275,6 +276,26 @@ def test_priors_by_label(twin):
         {"coefficient": {**spec, "mu": {"default": 0, "by_label": {"moved": 1}}}},
     )
     assert "unknown label 'moved'" in words
+
+
+def test_a_factor_has_the_sign_of_the_commonest_outcome():
+    """Anchored to few people who aspire, its sign would be nearly free: two modes."""
+    data = STUDY.simulate(seed=6, n=4000, municipalities=20, tables=2)
+    assert (data["outcome"] == "migrated").sum() > 2 * (data["outcome"] == "aspires").sum()
+    options = {"formula": "male + urban", "strata": "network", "intercepts": "shared"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bm.DataWarning)
+        model = STUDY.build(data, **options)
+        assert list(model.coords["first"]) == ["migrated"]
+        assert list(model.coords["later"]) == ["aspires"]
+        drawn = graph.prior_draws(model, 3, seed=1)
+        root = np.concatenate([drawn["loading"], drawn["group_scale"]], axis=-1)
+        covariance = drawn["group_covariance"][:, :, 1:, 1:]
+        np.testing.assert_allclose(covariance, root[..., :, None] * root[..., None, :])
+        fitted = bm.fit(STUDY, data, **options, draws=400, tune=400, chains=2, progress=False)
+    loading = fitted["posterior"]["loading"]
+    assert float(az.rhat(loading).max()) < 1.05
+    assert float(az.ess(loading).min()) > 100
 
 
 @pytest.mark.parametrize("by", [None, "place"])

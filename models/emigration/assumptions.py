@@ -73,7 +73,7 @@ def assumptions(
     options = product(residual, ("zero", "native_rates"), (0.0, *gaps))
     for form, second, gap in options:
         fitted = _fitted(study, data, form, second, gap, settings)
-        values = fitted["estimands"]["emigration"].sel(cell=cell).values.ravel()
+        values = fitted["estimands"].to_dataset()["emigration"].sel(cell=cell).values.ravel()
         low, high = interval(values, ci_prob)
         found = json.loads(fitted.attrs["diagnostics"])
         rows.append(

@@ -84,8 +84,9 @@ def build(
     pm.Model
         Free: ``coefficient`` (alternative, column), of standardised columns, the intercept
         first; ``group_scale`` (alternative); with correlations ``correlation``
-        (correlated), partial correlations r as (1 + r) / 2; with one factor ``loading``
-        (later) beside the first outcome's ``group_scale``; ``group_raw`` (group, factor),
+        (correlated), partial correlations r as (1 + r) / 2; with one factor the
+        ``group_scale`` (first) of the commonest alternative, which fixes the factor's sign,
+        and ``loading`` (later) of the others; ``group_raw`` (group, factor),
         or one for each factor, the group effects in coordinates that suit the sampler.
         With strata and pooling ``stratum_scale`` (alternative, varying) and
         ``stratum_raw``, around common coefficients.
@@ -183,7 +184,10 @@ def _coords(table: Design, intercepts: str) -> dict[str, Any]:
         "row": np.arange(len(table.column)),
     }
     if one_factor:
-        coords |= {"first": table.alternatives[:1], "later": table.alternatives[1:]}
+        # the sign of a factor whose anchor is a rare outcome is nearly free: two modes
+        anchor = table.alternatives[int(table.count.sum(0)[1:].argmax())]
+        later = tuple(label for label in table.alternatives if label != anchor)
+        coords |= {"first": (anchor,), "later": later}
     return coords
 
 
@@ -220,7 +224,9 @@ def _loadings(priors: PriorSet, by: tuple[str, ...], intercepts: str, model: pm.
     if intercepts == "shared":
         first = priors.variable("group_scale", *by, "first", support="positive")
         later = [priors.variable("loading", *by, "later")] if size > 1 else []
-        loadings = pt.concatenate([first, *later], axis=-1)[..., None]
+        own = [*model.coords["first"], *model.coords["later"]]
+        order = pm.Data("loading_order", [own.index(k) for k in model.coords["alternative"]])
+        loadings = pt.take(pt.concatenate([first, *later], axis=-1), order, axis=-1)[..., None]
     else:
         scale = priors.variable("group_scale", *by, "alternative", support="positive")
         correlated = intercepts == "correlated"

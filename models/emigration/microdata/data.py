@@ -114,13 +114,11 @@ def simulate(
     Dataset
         Like `read`, with ``true_cell_share`` (cell, fate) and ``true_cell_return`` (cell).
     """
-    if truth is None:
-        truth = synthetic.default_truth(residual)
-    elif isinstance(truth, str):
-        truth = synthetic.scenario(truth, residual)
-    people = synthetic.simulate_panel(truth, persons=persons, years=years, seed=seed)
+    name = "assumptions_hold" if truth is None else truth
+    chosen = synthetic.scenario(name, residual) if isinstance(name, str) else name
+    people = synthetic.simulate_panel(chosen, persons=persons, years=years, seed=seed)
     data = collapse(linking.panel_of_frame(people, people.attrs), **how)
-    share, returned = true_cells(people, truth)
+    share, returned = true_cells(people, chosen)
     return data.assign(true_cell_share=share, true_cell_return=returned)
 
 

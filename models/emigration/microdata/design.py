@@ -164,7 +164,10 @@ def design(data: xr.Dataset, formulas: dict[str, str]) -> Design:
             ("returned_pattern", "returned"): index("returned_pattern", "returned"),
             **died,
         },
-        **deaths,
+        death_index=deaths["death_index"],
+        death_weight=deaths["death_weight"],
+        death_group=deaths["death_group"],
+        death_groups=deaths["death_groups"],
         adult={dim: _adult(data, dim) for dim in ("pattern", "native_pattern")},
         native_rate={dim: _native_rate(data, dim) for dim in ("pattern", "native_pattern")},
         weight=data["weight"].values,
@@ -176,7 +179,10 @@ def design(data: xr.Dataset, formulas: dict[str, str]) -> Design:
 def _terms(data: xr.Dataset, outcome: str, formula: str) -> Terms:
     """Levels of an outcome's factors, in the rows where it is looked up."""
     dims = [dim for dim, which in LOOKED_UP if which == outcome]
-    factors, levels, which, blocks = [], [], [], []
+    factors: list[str] = []
+    levels: list[str] = []
+    which: list[int] = []
+    blocks: list[NDArray[np.float64]] = []
     for name in _factors(formula):
         columns = [_column(data, dim, outcome, name) for dim in dims]
         found = _ordered(data, name, set().union(*(set(column) for column in columns)))
@@ -227,7 +233,7 @@ def _one(data: xr.Dataset, dim: str, outcome: str, name: str) -> NDArray[np.obje
     if dim == "pattern" and outcome in HOUSEHOLD and f"household_{name}" in data:
         variable = f"household_{name}"
     if variable not in data:
-        known = [v.removeprefix(prefix) for v in data if "labels" in data[v].attrs and
+        known = [str(v).removeprefix(prefix) for v in data if "labels" in data[v].attrs and
                  data[v].dims == (dim,)]  # fmt: skip
         raise StudyError(f"{outcome}: no factor {name!r} for these rows; valid: {', '.join(known)}")
     return decoded(data, variable)

@@ -39,7 +39,7 @@ def methods(
         One row for each printed row and method: cell, method, estimate, low, high (percent
         a year, 90 %); the truth, known for simulated panels only, has no interval.
     """
-    draws = fitted["estimands"]["emigration"]
+    draws = fitted["estimands"].to_dataset()["emigration"]
     rows: list[dict[str, Any]] = []
     for cell in map(str, draws.cell.values):
         values = draws.sel(cell=cell).values.ravel()

@@ -28,10 +28,10 @@ class Lookup(Op):
     __props__ = ()
     gufunc_signature = "(l),(r,t)->(r)"
 
-    def make_node(self, number: Any, index: Any) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply:
         """Give the operation its inputs."""
-        number, index = pt.as_tensor_variable(number), pt.as_tensor_variable(index)
-        return Apply(self, [number, index], [pt.tensor(dtype="float64", shape=(None,))])
+        variables = [pt.as_tensor_variable(v) for v in inputs]
+        return Apply(self, variables, [pt.tensor(dtype="float64", shape=(None,))])
 
     def perform(self, node: Any, inputs: Any, outputs: Any) -> None:
         """Evaluate by NumPy."""
@@ -62,9 +62,9 @@ class Scatter(Op):
     __props__ = ()
     gufunc_signature = "(r),(r,t),(l)->(l)"
 
-    def make_node(self, value: Any, index: Any, like: Any) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply:
         """Give the operation its inputs."""
-        variables = [pt.as_tensor_variable(v) for v in (value, index, like)]
+        variables = [pt.as_tensor_variable(v) for v in inputs]
         return Apply(self, variables, [pt.tensor(dtype="float64", shape=(None,))])
 
     def perform(self, node: Any, inputs: Any, outputs: Any) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,7 +104,7 @@ def summary(found: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _posterior(found: xr.Dataset, cells: Sequence[str]) -> list[dict[str, object]]:
+def _posterior(found: xr.Dataset, cells: Sequence[str]) -> list[dict[str, Any]]:
     one = found.sel(quantity="emigration")
     rows = []
     for cell in cells:
@@ -125,12 +126,12 @@ def _posterior(found: xr.Dataset, cells: Sequence[str]) -> list[dict[str, object
 
 
 def _classical(
-    truth: dict[str, object], seed: int, persons: int, panel: int, cells: Sequence[str]
-) -> list[dict[str, object]]:
+    truth: dict[str, Any], seed: int, persons: int, panel: int, cells: Sequence[str]
+) -> list[dict[str, Any]]:
     """The report's estimates of one panel, in both variants."""
     people = synthetic.simulate_panel(truth, persons=persons, years=YEARS, seed=seed)
     true = data.true_cells(people, truth)[0].sel(fate="emigrated")
-    rows = []
+    rows: list[dict[str, Any]] = []
     for variant in ("text", "program"):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", bm.DataWarning)
