@@ -76,6 +76,19 @@ def test_an_extract_goes_through_the_same_door(tmp_path):
     assert int(linked.persons.iloc[0]) == people.followed.sum()
 
 
+def test_options_of_reading(tmp_path):
+    path = synthetic.write_extract(tmp_path, households=300, years=YEARS, seed=4)
+    with pytest.raises(bm.StudyError, match="unknown option of reading 'sexes' .did you mean 'sex'"):
+        STUDY.read(path, sexes=False)
+    every, younger = STUDY.read(path), STUDY.read(path, age_difference=(0,), years=[1996])
+    assert json.loads(younger.attrs["years"]) == [1996]
+    first = flow(every)[lambda f: (f.year == 1996) & (f.step == "linked")].persons.iloc[0]
+    assert flow(younger)[lambda f: (f.year == 1996) & (f.step == "linked")].persons.iloc[0] < first
+    codes = STUDY.read(path, china="mainland", counted="effective", citizens=True)
+    assert codes.attrs["likelihood"].startswith("PSEUDO")
+    assert "Table 14, All Foreign-born, Naturalized" in STUDY.build(codes).coords["cell"]
+
+
 def test_counts_are_those_of_the_persons():
     people = synthetic.simulate_panel(persons=3000, years=YEARS, seed=6)
     found = collapse(linking.panel_of_frame(people))

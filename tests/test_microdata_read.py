@@ -889,6 +889,7 @@ TOPCODES = {
     2003: [(80, 85, True), (80, 80, True)],  # 80 and over, then 85 and over
     2004: [(80, 85, True), (80, 80, True),  # 80-84
            (79, 80, True), (78, 85, False), (85, 85, True), (85, 80, False)],
+    2005: [(80, 85, True), (80, 87, False), (79, 85, False)],
 }  # fmt: skip
 
 

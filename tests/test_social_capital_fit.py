@@ -4,7 +4,7 @@ import json
 import warnings
 from functools import cache
 
-import arviz as az
+import arviz
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +20,7 @@ STUDY = bm.load_study("social_capital")
 TINY = {"draws": 60, "tune": 150, "chains": 2, "progress": False}
 A, B, C = "aspires:no_aspirations", "migrated:aspires", "migrated:no_aspirations"
 SHORT = "network + male + age + age_squared + urban"
+SHORT_IN = "male + age + age_squared + baseline_aspirations + urban"  # within strata
 
 
 @pytest.fixture(scope="module")
@@ -278,24 +279,45 @@ def test_priors_by_label(twin):
     assert "unknown label 'moved'" in words
 
 
+@pytest.mark.filterwarnings("ignore::bayesmig.DataWarning")
 def test_a_factor_has_the_sign_of_the_commonest_outcome():
-    """Anchored to few people who aspire, its sign would be nearly free: two modes."""
     data = STUDY.simulate(seed=6, n=4000, municipalities=20, tables=2)
     assert (data["outcome"] == "migrated").sum() > 2 * (data["outcome"] == "aspires").sum()
-    options = {"formula": "male + urban", "strata": "network", "intercepts": "shared"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", bm.DataWarning)
-        model = STUDY.build(data, **options)
-        assert list(model.coords["first"]) == ["migrated"]
-        assert list(model.coords["later"]) == ["aspires"]
-        drawn = graph.prior_draws(model, 3, seed=1)
-        root = np.concatenate([drawn["loading"], drawn["group_scale"]], axis=-1)
-        covariance = drawn["group_covariance"][:, :, 1:, 1:]
-        np.testing.assert_allclose(covariance, root[..., :, None] * root[..., None, :])
-        fitted = bm.fit(STUDY, data, **options, draws=400, tune=400, chains=2, progress=False)
-    loading = fitted["posterior"]["loading"]
-    assert float(az.rhat(loading).max()) < 1.05
-    assert float(az.ess(loading).min()) > 100
+    model = STUDY.build(
+        data, formula="male + urban", strata="network", intercepts="shared", collapse=False
+    )
+    assert list(model.coords["first"]) == ["migrated"]
+    assert list(model.coords["later"]) == ["aspires"]
+    drawn = graph.prior_draws(model, 3, seed=1)
+    root = np.concatenate([drawn["loading"], drawn["group_scale"]], axis=-1)
+    covariance = drawn["group_covariance"][:, :, 1:, 1:]
+    np.testing.assert_allclose(covariance, root[..., :, None] * root[..., None, :])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::bayesmig.DataWarning")
+@pytest.mark.parametrize(
+    ("intercepts", "pooling"),
+    [
+        ("independent", "partial"),
+        ("independent", "complete"),
+        ("independent", "none"),
+        ("shared", "partial"),
+    ],
+)
+def test_strata_converge_at_default_settings(intercepts, pooling):
+    """Anchored to the few who aspire, the sign of one factor was nearly free: two modes."""
+    options = {"intercepts": intercepts, "pooling": pooling, "strata": "network"}
+    with warnings.catch_warnings():  # of 600 raw effects one may be beyond 1.01 by chance
+        warnings.simplefilter("ignore", bm.ConvergenceWarning)
+        data = STUDY.example(tables=2)
+        fitted = bm.fit(STUDY, data, formula=SHORT_IN, progress=False, **options)
+    assert int(fitted["sample_stats"]["diverging"].sum()) == 0
+    found = json.loads(fitted.attrs["diagnostics"])
+    assert found["rhat"]["worst"] < 1.02
+    assert found["ess_bulk"]["beyond"] == found["ess_tail"]["beyond"] == 0
+    reported = arviz.rhat(fitted["estimands"].to_dataset())
+    assert max(float(array.max()) for array in reported.data_vars.values()) < 1.01
 
 
 @pytest.mark.parametrize("by", [None, "place"])
@@ -367,9 +389,18 @@ def test_prior_predictive_is_on_the_papers_scale(twin):
     assert float(sd.sel(term="log_expenditure")) == pytest.approx(2.0 / years, rel=0.15)
 
 
-def test_sensitivity_names_population_priors_only(fit):
+def test_sensitivity_names_population_priors_only(fit, monkeypatch):
+    """Scaling the density of the municipalities' effects too would be no change of priors."""
+    named, summary = [], arviz.psense_summary
+
+    def seen(tree, **how):
+        named.append(sorted(how["prior_var_names"]))
+        return summary(tree, **how)
+
+    monkeypatch.setattr(arviz, "psense_summary", seen)
     table = bm.sensitivity(fit, "group_sd")
-    assert len(table) == 3
+    assert named == [["coefficient", "group_scale"]]
+    assert list(table.index) == [f"group_sd[{contrast}]" for contrast in (A, B, C)]
     assert {"prior", "likelihood", "diagnosis"} <= set(table.columns)
 
 

@@ -263,8 +263,8 @@ def _check_missing(table: pd.DataFrame, columns: Sequence[str]) -> None:
         each = ", ".join(f"{c} {n}" for c, n in missing.sum().items() if n)
         raise DataError(
             f"{rows} of {len(table)} rows have missing values ({each}); "
-            "study.read(path, missing='casewise') leaves them out and says how many, and so "
-            "does DataFrame.dropna without saying"
+            "DataFrame.dropna leaves them out; study.read(path, missing='casewise') does and "
+            "counts them"
         )
 
 

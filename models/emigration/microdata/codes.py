@@ -257,7 +257,7 @@ def recoded(variables: Collection[str], weight: str, years: Iterable[int]) -> st
             WHEN years_in_us < 10 THEN '5-9 yrs'
             WHEN years_in_us >= 10 THEN '10+ yrs'
         END AS duration,
-        CASE WHEN age > 0 AND migration <> 'abroad' THEN migration = 'moved' END AS moved,
+        CASE WHEN migration <> 'abroad' THEN migration = 'moved' END AS moved,
         CASE WHEN generation = 'first' AND migration IS NOT NULL
             THEN migration = 'abroad' AND years_in_us > {RECENT} END AS returned
     FROM named LEFT JOIN code_origin AS origin ON origin.country = named.country

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,17 +12,17 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmig.errors import DataError
+from bayesmig.errors import DataError, StudyError
 from bayesmig.models.emigration.data import published
 from bayesmig.models.emigration.microdata import extract, linking, synthetic
 from bayesmig.models.emigration.microdata.cells import COLUMNS, cells, printed
 from bayesmig.models.emigration.microdata.collapse import COVARIATES, collapse, flow
 from bayesmig.models.emigration.microdata.synthetic import FATES
+from bayesmig.priors import unknown
 
 if TYPE_CHECKING:
     from bayesmig.models.emigration.microdata.linking import Panel
 
-LOADING = ("ddi", "month", "weights", "years", "progress", "chunk")
 __all__ = ["comparable", "example", "flow", "published", "read", "simulate", "truth"]
 
 
@@ -67,8 +68,16 @@ def read(
 
 def panel(path: str | Path, **how: Any) -> Panel:
     """Read and link an extract, and keep its persons, for `classical.estimate` too."""
-    choices = {name: how.pop(name) for name in LOADING if name in how}
-    return linking.link(extract.load(path, **choices), **how)
+    loading, rules = (
+        {n for n, p in inspect.signature(f).parameters.items() if p.kind is p.KEYWORD_ONLY}
+        for f in (extract.load, linking.link)
+    )
+    loading |= {"ddi"}
+    for name in how:
+        if name not in loading | rules:
+            raise StudyError(unknown("option of reading", name, sorted(loading | rules)))
+    loaded = extract.load(path, **{n: v for n, v in how.items() if n in loading})
+    return linking.link(loaded, **{n: v for n, v in how.items() if n in rules})
 
 
 def example(persons: int = 9_000, years: int = 4, seed: int = 1) -> xr.Dataset:

@@ -562,7 +562,7 @@ def _persons(rules: Rules) -> str:
     JOIN fate USING (year, serial, pernum)
     LEFT JOIN (sorted AS parent JOIN fate AS parent_fate USING (year, serial, pernum))
     ON person.age < {ADULT} AND parent.year = person.year AND parent.serial = person.serial
-        AND parent.pernum = person.parent_pernum AND parent.reason = ''
+        AND parent.pernum = person.parent_pernum
     WHERE person.reason = '' AND person.asked
     """
 
