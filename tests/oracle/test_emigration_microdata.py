@@ -12,6 +12,7 @@ import bayesmig as bm
 from bayesmig import graph
 from bayesmig.models.emigration.microdata import linking, synthetic
 from bayesmig.models.emigration.microdata.collapse import collapse
+from bayesmig.models.emigration.microdata.design import MORTALITY_TERMS
 from oracle import emigration_microdata as oracle
 
 STUDY = bm.load_study("emigration_microdata")
@@ -282,5 +283,6 @@ def test_mortality_priors_are_print_and_its_stars():
             spread = 2 * np.sqrt(2 * k / deaths)
             z = largest[stars]
             sigma.append(min(spread, abs(float(estimate)) / z) if z else spread)
-    np.testing.assert_allclose(spec["mu"], mu, atol=1e-9)
-    np.testing.assert_allclose(spec["sigma"], sigma, atol=5.1e-5)
+    np.testing.assert_allclose(list(spec["mu"]["by_label"].values()), mu, atol=1e-9)
+    np.testing.assert_allclose(list(spec["sigma"]["by_label"].values()), sigma, atol=5.1e-5)
+    assert list(spec["mu"]["by_label"]) == list(MORTALITY_TERMS) == list(spec["sigma"]["by_label"])
