@@ -8,6 +8,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from scipy.optimize import minimize
+from scipy.special import logsumexp, softmax
 
 import bayesmig as bm
 from bayesmig import fitting, graph
@@ -428,3 +429,27 @@ def test_collapsed_rows_are_sums_of_people(twin):
     of_person = design.design(twin, options["formula"], **arguments).row_of
     sums = pd.Series(each.values).groupby(of_person).sum()
     np.testing.assert_allclose(rows.values, sums.values, atol=1e-10)
+
+
+def test_odds_that_overflow_are_taken_relative_to_the_highest():
+    """The compiled loop where e^logit is infinite, against a sum in logs."""
+    slope = np.array([[[800.0, 0.5], [790.0, -1.0]]])
+    column = np.array([[1.0, 0.3], [-1.0, 0.2], [0.01, 1.0], [1.0, -4.0]])
+    count = np.array([[1, 0, 2], [0, 1, 1], [3, 0, 0], [0, 1, 0]])
+    group, stratum, intercept = np.zeros(4, int), np.zeros(1, int), np.array([[0.1, -0.2]])
+    weight = np.array([1.0, 0.5, 2.0, 1.0])
+    free = column @ slope[0].T + intercept[0]
+    logit = np.concatenate([np.zeros((4, 1)), free], axis=1)
+    expected = weight * (
+        (count * logit).sum(1) - count.sum(1) * logsumexp(logit, axis=1)
+    )
+    residual = weight[:, None] * (
+        count[:, 1:] - count.sum(1)[:, None] * softmax(logit, axis=1)[:, 1:]
+    )
+    inputs = [pt.as_tensor_variable(v) for v in
+              (slope, intercept, column, group, stratum, count, weight)]  # fmt: skip
+    function = pytensor.function([], MultinomialLogit(2).make_node(*inputs).outputs, mode="NUMBA")
+    value, by_slope, by_intercept = function()
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
+    np.testing.assert_allclose(by_slope[0], residual.T @ column, rtol=1e-12)
+    np.testing.assert_allclose(by_intercept[0], residual.sum(0), rtol=1e-12)
