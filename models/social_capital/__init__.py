@@ -11,5 +11,5 @@ study = Study(
     ),
     package=__name__,
     unit="log odds",
-    sampling={"draws": 1000, "tune": 500},
+    sampling={"draws": 1000, "tune": 500, "target_accept": 0.9},
 )
