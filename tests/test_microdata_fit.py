@@ -78,7 +78,9 @@ def test_an_extract_goes_through_the_same_door(tmp_path):
 
 def test_options_of_reading(tmp_path):
     path = synthetic.write_extract(tmp_path, households=300, years=YEARS, seed=4)
-    with pytest.raises(bm.StudyError, match="unknown option of reading 'sexes' .did you mean 'sex'"):
+    with pytest.raises(
+        bm.StudyError, match="unknown option of reading 'sexes' .did you mean 'sex'"
+    ):
         STUDY.read(path, sexes=False)
     every, younger = STUDY.read(path), STUDY.read(path, age_difference=(0,), years=[1996])
     assert json.loads(younger.attrs["years"]) == [1996]

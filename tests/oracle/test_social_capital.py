@@ -440,9 +440,7 @@ def test_odds_that_overflow_are_taken_relative_to_the_highest():
     weight = np.array([1.0, 0.5, 2.0, 1.0])
     free = column @ slope[0].T + intercept[0]
     logit = np.concatenate([np.zeros((4, 1)), free], axis=1)
-    expected = weight * (
-        (count * logit).sum(1) - count.sum(1) * logsumexp(logit, axis=1)
-    )
+    expected = weight * ((count * logit).sum(1) - count.sum(1) * logsumexp(logit, axis=1))
     residual = weight[:, None] * (
         count[:, 1:] - count.sum(1)[:, None] * softmax(logit, axis=1)[:, 1:]
     )
