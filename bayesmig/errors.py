@@ -23,3 +23,9 @@ class ConvergenceWarning(UserWarning):
 
 class RecompiledWarning(UserWarning):
     """A refit had to compile a new graph: says what differs from the compiled one."""
+
+
+def check_option(option: str, value: object, valid: tuple[str, ...]) -> None:
+    """Raise `StudyError` unless an option has one of its values; names all of them."""
+    if value not in valid:
+        raise StudyError(f"{option}={value!r}; valid: {', '.join(valid)}")

@@ -1165,7 +1165,8 @@ def test_a_basic_monthly_extract_is_refused_unless_asked_for(tmp_path):
     assert found.followed
     assert found.weight == 1400.5
     assert found.month == 5
-    assert found.owner == False  # noqa: E712 a value of the frame, not a condition
+    assert pd.notna(found.owner)
+    assert not found.owner
     assert found[["moved", "returned", "health"]].isna().all()
     assert made.attrs["month"] == "5"
     assert made.attrs["weight"] == "WTFINL"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmig.errors import StudyError
+from bayesmig.errors import StudyError, check_option
 from bayesmig.models.emigration import data as cells
 from bayesmig.models.emigration.data import ADULTS_SECOND, FOREIGN_BORN, OBSERVED
 from bayesmig.priors import effects
@@ -78,9 +78,9 @@ def build(
     """
     import pymc as pm
 
-    _check("residual", residual, ("probability", "hazard"))
-    _check("second_generation", second_generation, ("zero", "native_rates"))
-    _check("generation_gap", generation_gap, ("zero", "prior"))
+    check_option("residual", residual, ("probability", "hazard"))
+    check_option("second_generation", second_generation, ("zero", "native_rates"))
+    check_option("generation_gap", generation_gap, ("zero", "prior"))
     if not (isinstance(residual_inflation, Real) and 0 < residual_inflation < np.inf):
         raise StudyError(
             f"residual_inflation must be a positive number, got {residual_inflation!r}"
@@ -193,11 +193,6 @@ def _observe(expected: list[Any], observed: cells.Observations) -> None:
         observed=pm.Data("estimate", observed.estimate, dims=dims),
         dims=dims,
     )
-
-
-def _check(option: str, value: str, valid: tuple[str, ...]) -> None:
-    if value not in valid:
-        raise StudyError(f"{option}={value!r}; valid: {', '.join(valid)}")
 
 
 assert OBSERVED == (

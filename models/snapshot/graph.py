@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmig.errors import StudyError
+from bayesmig.errors import StudyError, check_option
 from bayesmig.models.snapshot import data as survey_data
 from bayesmig.models.snapshot.window import PIECES, SINGLE_YEARS, Window
 
@@ -99,11 +99,11 @@ def build(
     """
     import pymc as pm
 
-    _check("parametrization", parametrization, ("flow", "paper"))
-    _check("departures", departures, ("curve", "dirichlet"))
-    _check("sojourns", sojourns, ("curve", "dirichlet"))
-    _check("calibration", calibration, ("exact", "paper"))
-    _check("cells", cells, ("answered", "possible"))
+    check_option("parametrization", parametrization, ("flow", "paper"))
+    check_option("departures", departures, ("curve", "dirichlet"))
+    check_option("sojourns", sojourns, ("curve", "dirichlet"))
+    check_option("calibration", calibration, ("exact", "paper"))
+    check_option("cells", cells, ("answered", "possible"))
     if not (isinstance(barrier, Real) and 0 <= barrier < np.inf):
         raise StudyError(f"barrier must be a number from 0 on, got {barrier!r}")
     window = Window.of(survey_data.validate(data).attrs, single_years, knots)
@@ -500,8 +500,3 @@ def _solve(system: Any, right: Any, unit: bool = True) -> Any:
     from pytensor.tensor.linalg import solve_triangular
 
     return solve_triangular(system, right, lower=True, unit_diagonal=unit)
-
-
-def _check(option: str, value: str, valid: tuple[str, ...]) -> None:
-    if value not in valid:
-        raise StudyError(f"{option}={value!r}; valid: {', '.join(valid)}")

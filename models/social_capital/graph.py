@@ -16,7 +16,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
 
-from bayesmig.errors import DataWarning, PriorError, StudyError
+from bayesmig.errors import DataWarning, PriorError, StudyError, check_option
 from bayesmig.models.social_capital.design import (
     MARGINAL,
     Design,
@@ -104,8 +104,8 @@ def build(
     ------
     DataError, PriorError, StudyError
     """
-    _check("intercepts", intercepts, INTERCEPTS)
-    _check("pooling", pooling, POOLING)
+    check_option("intercepts", intercepts, INTERCEPTS)
+    check_option("pooling", pooling, POOLING)
     table = design(data, formula, group, outcome, reference, weights, strata, bool(collapse))
     _warn(table)
     near = geometry(table)
@@ -363,8 +363,3 @@ def _warn(table: Design) -> None:
         if found:
             more = f" and {len(found) - 5} more" if len(found) > 5 else ""
             warnings.warn(f"{words}: {'; '.join(found[:5])}{more}", DataWarning, stacklevel=4)
-
-
-def _check(option: str, value: str, valid: tuple[str, ...]) -> None:
-    if value not in valid:
-        raise StudyError(f"{option}={value!r}; valid: {', '.join(valid)}")

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmig.errors import DataError, DataWarning, StudyError
+from bayesmig.errors import DataError, DataWarning, check_option
 
 if TYPE_CHECKING:
     import duckdb
@@ -150,10 +150,10 @@ def collapse(
     StudyError
         For options that do not exist.
     """
-    _check("weights", weights, ("counts", "effective"))
-    _check("mortality", mortality, ("own", "marginal"))
+    check_option("weights", weights, ("counts", "effective"))
+    check_option("mortality", mortality, ("own", "marginal"))
     for name in covariates:
-        _check("covariates", name, COVARIATES)
+        check_option("covariates", name, COVARIATES)
     connection = panel.connection
     connection.execute(PEOPLE)
     persons = _persons(connection)
@@ -205,11 +205,6 @@ def collapse(
             "flow": panel.flow.to_json(orient="records"),
         }
     )
-
-
-def _check(option: str, value: str, valid: tuple[str, ...]) -> None:
-    if value not in valid:
-        raise StudyError(f"{option}={value!r}; valid: {', '.join(valid)}")
 
 
 def labels(data: xr.Dataset, name: str) -> list[str]:

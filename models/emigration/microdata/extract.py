@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import ParseError
 
 import pandas as pd
 
@@ -29,6 +30,16 @@ if TYPE_CHECKING:
     import duckdb
     from ipumspy.ddi import Codebook, VariableDescription
 
+# What ipumspy raises for a file that is not XML, or XML that is not a DDI codebook
+UNREADABLE = (
+    ParseError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    OSError,
+    NotImplementedError,
+)
 MARCH = 3  # the month of the Annual Social and Economic Supplement (ASEC)
 MEMORY = "2GB"  # what duckdb may hold before it goes to disk
 ENDINGS = (".dat", ".dat.gz", ".csv", ".csv.gz")
@@ -262,7 +273,7 @@ def _codebook(path: Path, ddi: str | Path | None, needed: bool) -> tuple[str, Co
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # ipumspy asks to cite IPUMS; attrs["citation"] does
             book = readers.read_ipums_ddi(where)
-    except Exception as error:  # ipumspy raises whatever the XML provokes
+    except UNREADABLE as error:
         raise DataError(f"{where}: no DDI codebook of IPUMS: {error!r}") from None
     if book.ipums_collection.lower() != "cps":
         raise DataError(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmig.errors import StudyError
+from bayesmig.errors import check_option
 from bayesmig.models.emigration.microdata import design as designs
 from bayesmig.models.emigration.microdata.design import OUTCOMES
 from bayesmig.models.emigration.microdata.lookup import lookup, scatter
@@ -83,9 +83,9 @@ def build(
     """
     import pymc as pm
 
-    _check("residual", residual, ("probability", "hazard"))
-    _check("second_generation", second_generation, ("zero", "native_rates"))
-    _check("generation_gap", generation_gap, ("zero", "prior"))
+    check_option("residual", residual, ("probability", "hazard"))
+    check_option("second_generation", second_generation, ("zero", "native_rates"))
+    check_option("generation_gap", generation_gap, ("zero", "prior"))
     design = designs.design(
         data, {"emigrated": emigrated, "returned": returned, "moved": moved, "lost": lost}
     )
@@ -252,8 +252,3 @@ def _poststratify(first: dict[str, Any], design: Design) -> None:
         "cell_share", pt.stack([mean(first[fate]) for fate in FATES], axis=1), dims=("cell", "fate")
     )
     pm.Deterministic("cell_return", mean(first["returned"]), dims="cell")
-
-
-def _check(option: str, value: str, valid: tuple[str, ...]) -> None:
-    if value not in valid:
-        raise StudyError(f"{option}={value!r}; valid: {', '.join(valid)}")
