@@ -157,6 +157,7 @@ def test_a_fit_compares_saves_and_opens(tmp_path):
     row = table.set_index("coordinates").loc["Table 7, All, Male"]
     assert row.published == 5.3
     assert "these data: 1996, 1997, 1998" in row.note
+    assert bm.compare(fitted()).quantity.iloc[0] == "emigration"  # what plots show first
     opened = bm.open_fit(bm.save_fit(fitted(), tmp_path / "fit.nc"))
     pd.testing.assert_frame_equal(bm.compare(opened, quantity="emigration"), table)
     shares = fitted()["posterior"]["cell_share"]

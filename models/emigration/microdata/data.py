@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmig.errors import DataError, StudyError
-from bayesmig.models.emigration.data import published
+from bayesmig.models.emigration.data import DERIVED, OBSERVED, published
 from bayesmig.models.emigration.microdata import extract, linking, synthetic
 from bayesmig.models.emigration.microdata.cells import COLUMNS, cells, printed
 from bayesmig.models.emigration.microdata.collapse import COVARIATES, collapse, flow
@@ -179,6 +179,9 @@ def comparable(data: xr.Dataset) -> pd.DataFrame:
     same = years == list(range(1996, 2005))
     note = "" if same else f"printed: 1996-2004; these data: {', '.join(map(str, years))}"
     table = table.rename(columns={"component": "quantity"}).assign(note=note)
+    # what is shown first is emigration, as in the study of the cells
+    order = {name: i for i, name in enumerate((*DERIVED, *OBSERVED))}
+    table = table.sort_values("quantity", key=lambda names: names.map(order), kind="stable")
     half = (table.ci_high - table.ci_low) / 2
     table["se"] = half / 1.6448536269514722  # of the printed 90 % intervals
     return table["quantity cell estimate se ci_low ci_high ci_prob source note".split()]
