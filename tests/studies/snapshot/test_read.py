@@ -14,7 +14,7 @@ from bayesmig import graph, load_study
 from bayesmig.errors import DataError, DataWarning
 from bayesmig.models.snapshot.mig import flow, read
 
-ENTRY = Path(__file__).parent / "entry"
+ENTRY = Path(__file__).parents[2] / "entry"
 SPEC = importlib.util.spec_from_file_location("snapshot_mig", ENTRY / "snapshot_mig.py")
 entry = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(entry)

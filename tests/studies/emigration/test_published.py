@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-ENTRY = Path(__file__).parent / "entry"
-PUBLISHED = Path(__file__).parents[1] / "models" / "emigration" / "published"
+ENTRY = Path(__file__).parents[2] / "entry"
+PUBLISHED = Path(__file__).parents[3] / "models" / "emigration" / "published"
 SHORT = {
     "non_match": "nm",
     "internal_migration": "im",

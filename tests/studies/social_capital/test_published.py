@@ -11,7 +11,7 @@ import pytest
 from bayesmig.errors import DataError
 from bayesmig.models.social_capital import printed
 
-ENTRY = Path(__file__).parent / "entry"
+ENTRY = Path(__file__).parents[2] / "entry"
 PUBLISHED = Path(printed.__file__).parent / "published"
 STRATA = ["none", "extended", "close"]
 CELLS = ["first", "second", "third"]

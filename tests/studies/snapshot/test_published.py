@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-ENTRY = Path(__file__).parent / "entry"
-PUBLISHED = Path(__file__).parents[1] / "models" / "snapshot" / "published"
+ENTRY = Path(__file__).parents[2] / "entry"
+PUBLISHED = Path(__file__).parents[3] / "models" / "snapshot" / "published"
 HEADLINES = (  # the names of the estimands
     "solitary_share",
     "mean_trips_2016",

@@ -25,7 +25,7 @@ from bayesmig.models.emigration.microdata.classical import (
     tables,
     weighted_logit,
 )
-from tests.oracle import emigration_classical as oracle
+from oracle import emigration_classical as oracle
 
 VARIANTS = ("text", "program")
 PRINTED = pd.read_csv(PUBLISHED / "cells.csv", keep_default_na=False)
