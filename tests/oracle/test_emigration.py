@@ -8,11 +8,11 @@ import numpy as np
 import pymc as pm
 import pytest
 import xarray as xr
+from oracle import emigration as oracle
 from scipy import stats
 
 from bayesmig import graph
 from bayesmig.models.emigration import data as cells
-from oracle import emigration as oracle
 
 PRIORS = oracle.prior_set()
 OPTIONS = [

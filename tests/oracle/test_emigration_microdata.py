@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from oracle import emigration_microdata as oracle
 
 import bayesmig as bm
 from bayesmig import graph
 from bayesmig.models.emigration.microdata import linking, synthetic
 from bayesmig.models.emigration.microdata.collapse import collapse
 from bayesmig.models.emigration.microdata.design import MORTALITY_TERMS
-from oracle import emigration_microdata as oracle
 
 STUDY = bm.load_study("emigration_microdata")
 RATES = Path(linking.__file__).parents[1] / "published" / "native_rates.csv"

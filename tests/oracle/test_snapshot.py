@@ -7,13 +7,13 @@ import warnings
 import numpy as np
 import pytensor
 import pytest
+from oracle import snapshot as oracle
 from pytensor.compile.mode import Mode
 
 import bayesmig as bm
 from bayesmig import graph
 from bayesmig.compiled import compile_graph
 from bayesmig.models.snapshot.data import to_dataset
-from oracle import snapshot as oracle
 
 EXACT = {"rtol": 1e-10, "atol": 1e-10}
 PAPER = {"parametrization": "paper"}

@@ -7,6 +7,7 @@ import pandas as pd
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from oracle import social_capital as oracle
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
@@ -15,7 +16,6 @@ from bayesmig import fitting, graph
 from bayesmig.models.social_capital import data as people
 from bayesmig.models.social_capital import design, estimands
 from bayesmig.models.social_capital.likelihood import MultinomialLogit
-from oracle import social_capital as oracle
 
 STUDY = bm.load_study("social_capital")
 N, PLACES = 700, 12

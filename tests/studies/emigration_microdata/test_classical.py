@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from oracle import emigration_classical as oracle
 
 from bayesmig.errors import DataError, StudyError
 from bayesmig.models.emigration.microdata import classical
@@ -25,7 +26,6 @@ from bayesmig.models.emigration.microdata.classical import (
     tables,
     weighted_logit,
 )
-from oracle import emigration_classical as oracle
 
 VARIANTS = ("text", "program")
 PRINTED = pd.read_csv(PUBLISHED / "cells.csv", keep_default_na=False)
