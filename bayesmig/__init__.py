@@ -30,9 +30,9 @@ _WHERE = {
     "compare": "comparison",
     "plot_compare": "plots",
     "report": "reporting",
-    "sensitivity": "checks",
-    "calibrate": "checks",
-    "coverage": "checks",
+    "sensitivity": "calibration",
+    "calibrate": "calibration",
+    "coverage": "calibration",
 }
 __all__ = ["__version__", *_WHERE]
 

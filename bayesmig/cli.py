@@ -175,8 +175,8 @@ def calibrate(
     option: Pairs = None,
 ) -> None:
     """Simulate data of known truth, refit each, and count how often the intervals hold it."""
-    from bayesmig.checks import calibrate as run
-    from bayesmig.checks import coverage
+    from bayesmig.calibration import calibrate as run
+    from bayesmig.calibration import coverage
     from bayesmig.study import load_study
 
     loaded = load_study(study)

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmig.errors import StudyError
-from bayesmig.priors import unknown
+from bayesmig.errors import StudyError, unknown
 
 USUAL = 0.95  # probability of the posterior's interval where print has none
 COLUMNS = (

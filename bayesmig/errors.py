@@ -1,5 +1,8 @@
 """The errors and warnings that bayesmig raises by name."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class DataError(ValueError):
     """Data that a study cannot take: says which file, column, row or variable."""
@@ -29,3 +32,11 @@ def check_option(option: str, value: object, valid: tuple[str, ...]) -> None:
     """Raise `StudyError` unless an option has one of its values; names all of them."""
     if value not in valid:
         raise StudyError(f"{option}={value!r}; valid: {', '.join(valid)}")
+
+
+def unknown(kind: str, name: object, valid: Iterable[str]) -> str:
+    """Say that a name does not exist, what was perhaps meant, and what is valid."""
+    valid = list(valid)
+    close = difflib.get_close_matches(str(name), valid, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return f"unknown {kind} {name!r}{hint}; valid: {', '.join(map(str, valid))}"

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from bayesmig import compiled, graph
+from bayesmig import compiled, evaluate
 from bayesmig.comparison import MEASURES
-from bayesmig.errors import ConvergenceWarning, RecompiledWarning, StudyError
-from bayesmig.priors import PriorSet, read_text, unknown
+from bayesmig.errors import ConvergenceWarning, RecompiledWarning, StudyError, unknown
+from bayesmig.priors import PriorSet, read_text
 from bayesmig.study import Study, load_study
 
 if TYPE_CHECKING:
@@ -523,8 +523,8 @@ def _posterior(
     model: pm.Model, density: compiled.NativeDensity, raw: xr.DataTree
 ) -> tuple[xr.Dataset, xr.Dataset]:
     draws = _array(raw, "posterior", "unconstrained")
-    values = graph.parameters(model, density.split(draws))
-    posterior = graph.dataset(model, values, ("chain", "draw"))
+    values = evaluate.parameters(model, density.split(draws))
+    posterior = evaluate.dataset(model, values, ("chain", "draw"))
     posterior.attrs = {
         "inference_library": "nutpie",
         "inference_library_version": version("nutpie"),
@@ -546,7 +546,7 @@ def _data_group(model: pm.Model, observed: bool) -> xr.Dataset:
         if (variable.name in held) == observed:
             name = held.get(variable.name, variable.name)
             values[name] = np.asarray(variable.get_value())
-    return graph.dataset(model, values, ())
+    return evaluate.dataset(model, values, ())
 
 
 def _with_groups(
@@ -558,17 +558,17 @@ def _with_groups(
     dims = ("chain", "draw")
     if "log_likelihood" in groups:
         fitted["log_likelihood"] = xr.DataTree(
-            graph.dataset(model, graph.log_likelihood(model, point), dims)
+            evaluate.dataset(model, evaluate.log_likelihood(model, point), dims)
         )
     if "log_prior" in groups:
-        fitted["log_prior"] = xr.DataTree(graph.dataset(model, graph.log_prior(model, point), dims))
+        fitted["log_prior"] = xr.DataTree(evaluate.dataset(model, evaluate.log_prior(model, point), dims))
     if {"posterior_predictive", "prior"} & set(groups):
         model = ready.study.build(
             ready.data, ready.priors, **{**ready.options, **ready.study.simulating}
         )
     if "posterior_predictive" in groups:
-        values = graph.predictive(model, point, seed)
-        fitted["posterior_predictive"] = xr.DataTree(graph.dataset(model, values, dims))
+        values = evaluate.predictive(model, point, seed)
+        fitted["posterior_predictive"] = xr.DataTree(evaluate.dataset(model, values, dims))
     if "prior" in groups:
         prior, predictive = _prior_groups(model, posterior.sizes["draw"], seed)
         fitted["prior"], fitted["prior_predictive"] = xr.DataTree(prior), xr.DataTree(predictive)
@@ -576,11 +576,11 @@ def _with_groups(
 
 
 def _prior_groups(model: pm.Model, draws: int, seed: int) -> tuple[xr.Dataset, xr.Dataset]:
-    values = {n: v[None] for n, v in graph.prior_draws(model, draws, seed).items()}
+    values = {n: v[None] for n, v in evaluate.prior_draws(model, draws, seed).items()}
     observed = {rv.name for rv in model.observed_RVs}
     return (
-        graph.dataset(model, {n: v for n, v in values.items() if n not in observed}, _DRAWS),
-        graph.dataset(model, {n: v for n, v in values.items() if n in observed}, _DRAWS),
+        evaluate.dataset(model, {n: v for n, v in values.items() if n not in observed}, _DRAWS),
+        evaluate.dataset(model, {n: v for n, v in values.items() if n in observed}, _DRAWS),
     )
 
 
@@ -650,9 +650,9 @@ def _version(library: str) -> str:
 
 def _prior_sd(ready: Compiled, seed: int) -> xr.Dataset:
     """Return the standard deviation of each estimand under the prior."""
-    values = graph.prior_draws(ready.model, PRIOR_DRAWS, seed, observed=False)
+    values = evaluate.prior_draws(ready.model, PRIOR_DRAWS, seed, observed=False)
     draws = {name: value[None] for name, value in values.items()}
-    prior = graph.dataset(ready.model, draws, ("chain", "draw"))
+    prior = evaluate.dataset(ready.model, draws, ("chain", "draw"))
     return ready.study.estimands(prior, ready.data).std(("chain", "draw"), ddof=1)
 
 

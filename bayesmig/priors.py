@@ -6,10 +6,9 @@ prints at once.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from bayesmig.errors import PriorError
+from bayesmig.errors import PriorError, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -363,14 +362,6 @@ def as_spec(name: str, value: Any) -> Any:
         f"prior of {name!r}: give a dict with dist, a Spec, a PreliZ distribution, or an object "
         f"with dims and create_variable(name, xdist=False); got {type(value).__name__}"
     )
-
-
-def unknown(kind: str, name: object, valid: Iterable[str]) -> str:
-    """Say that a name does not exist, what was perhaps meant, and what is valid."""
-    valid = list(valid)
-    close = difflib.get_close_matches(str(name), valid, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"unknown {kind} {name!r}{hint}; valid: {', '.join(map(str, valid))}"
 
 
 def _create(

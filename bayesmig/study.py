@@ -2,62 +2,91 @@
 
 from __future__ import annotations
 
-import inspect
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from bayesmig import priors as _priors
-from bayesmig.errors import DataError, PriorError, StudyError
+from bayesmig import contract
+from bayesmig.errors import DataError, PriorError, StudyError, unknown
+from bayesmig.options import Option, arguments_of, keyword_only
+from bayesmig.priors import PriorSet, read_sets, resolve
+from bayesmig.printed import read as read_printed
+from bayesmig.truth import of as truth_of
 
 if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
     import xarray as xr
 
+GROUP = "bayesmig.studies"  # of entry points
+
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """One paper, by convention of its folder.
+    """One paper: a folder of modules, as `bayesmig.contract` has them.
 
-    The folder holds ``data.py`` (example, read, simulate, published, comparable),
-    ``graph.py`` (build), ``estimands.py`` (estimands), ``audit.py`` (audit),
-    ``priors.toml``, ``published/*.csv`` and ``CARD.md``.  Its modules are imported when
-    first used, so that listing and auditing wait for no PyMC.  A second graph of the same
-    paper is a study in a subfolder.
+    Its modules are imported when first used, so that listing and auditing wait for no
+    PyMC.  A second graph of the same paper is a study in a subfolder.
 
     Attributes
     ----------
     name, title, citation : str
     package : str
         The folder's import path.
-    unit : str
-        Unit of the estimands.
     sampling : mapping
         Settings of NUTS that this study's graph wants by default (``draws`` among them).
     simulating : mapping
         Options with which the graph draws data, where those with which it is fitted leave
         out what was not observed.  They do not change its parameters.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> study = bm.load_study("emigration")
+    >>> study.options["residual"]
+    'probability'
     """
 
     name: str
     title: str
     citation: str
     package: str
-    unit: str
     sampling: Mapping[str, Any] = field(default_factory=dict)
     simulating: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for part in ("name", "title", "citation", "package"):
+            value = getattr(self, part)
+            if not isinstance(value, str) or not value.strip():
+                raise StudyError(f"study {self.name!r}: {part} must be text, got {value!r}")
 
     def __repr__(self) -> str:
         return f"<study {self.name}: {self.title}>"
 
-    def _part(self, module: str) -> ModuleType:
-        return import_module(f"{self.package}.{module}")
+    def part(self, module: str) -> Any:
+        """Return one of the study's modules, checked against its Protocol.
+
+        Parameters
+        ----------
+        module : {"data", "simulate", "graph", "estimands", "printed", "audit"}
+
+        Raises
+        ------
+        StudyError
+            If it lacks what its Protocol has.
+        """
+        path = f"{self.package}.{module}"
+        if find_spec(path) is None:
+            raise StudyError(f"study {self.name!r} has no {module}.py")
+        found = import_module(path)
+        contract.check_part(self.name, module, found)
+        return found
 
     @property
     def folder(self) -> Path:
@@ -75,11 +104,9 @@ class Study:
 
         A second study of a paper, in a subfolder of the first, has the first one's.
         """
-        import pandas as pd
-
         folders = [self.folder / "published", self.folder.parent / "published"]
         paths = sorted(next(f for f in folders if f.is_dir()).glob("*.csv"))
-        return {path.stem: pd.read_csv(path, keep_default_na=False) for path in paths}
+        return {path.stem: read_printed(path) for path in paths}
 
     @property
     def published(self) -> pd.DataFrame:
@@ -87,25 +114,29 @@ class Study:
 
         Columns: quantity, coordinates, estimate, se, ci_low, ci_high, ci_prob, source, note.
         """
-        return self._part("data").published()
+        return self.part("printed").published()
 
     def audit(self) -> pd.DataFrame:
         """Return what the printed numbers say about each other, and about the prose.
 
         Columns: check, where, holds, detail.
         """
-        return self._part("audit").audit(self.tables)
+        from bayesmig.audit import run
+
+        part = self.part("audit")
+        return run(part.CHECKS, part.paper(self.tables))
 
     @cached_property
-    def _sets(self) -> dict[str, _priors.PriorSet]:
-        return _priors.read_sets(self.folder / "priors.toml")
+    def sets(self) -> Mapping[str, PriorSet]:
+        """The named sets of priors."""
+        return read_sets(self.folder / "priors.toml")
 
     @property
     def prior_sets(self) -> dict[str, str]:
         """Names of the prior sets, with one line each."""
-        return {name: priors.about for name, priors in self._sets.items()}
+        return {name: found.about for name, found in self.sets.items()}
 
-    def priors(self, which: Any = None, **overrides: Any) -> _priors.PriorSet:
+    def priors(self, which: Any = None, **overrides: Any) -> PriorSet:
         """Return a set of priors: a named one, a TOML file's, or the default; with overrides.
 
         Parameters
@@ -120,95 +151,139 @@ class Study:
         ------
         PriorError
         """
-        return _priors.resolve(self._sets, which).override(**overrides)
+        return resolve(self.sets, which).override(**overrides)
 
     def example(self, **which: Any) -> xr.Dataset:
         """Return data that ship with the study; ``attrs["synthetic"]`` says what they are."""
-        load = self._part("data").example
-        valid = inspect.signature(load).parameters
+        valid = self.arguments("example")
         for name in which:
             if name not in valid:
-                raise StudyError(_priors.unknown("argument of example", name, valid))
-        return load(**which)
+                raise StudyError(unknown("argument of example", name, valid))
+        return self.part("data").example(**which)
 
     def read(self, path: str | Path, **how: Any) -> xr.Dataset:
         """Read a user's file; raise `DataError` naming file, row and column."""
-        return self._part("data").read(path, **how)
+        return self.part("data").read(path, **how)
 
     def simulate(self, truth: Any = None, *, seed: int = 0, **how: Any) -> xr.Dataset:
         """Simulate data of known truth, labelled synthetic."""
-        return self._part("data").simulate(truth, seed=seed, **how)
+        return self.part("simulate").simulate(truth, seed=seed, **how)
+
+    def truth(self, data: xr.Dataset) -> xr.Dataset:
+        """Return the truth that simulated data carry: the graph's variables, its dims.
+
+        Raises
+        ------
+        DataError
+            If the data carry none.
+        """
+        return truth_of(data)
+
+    def targets(self, data: xr.Dataset, estimands: xr.Dataset) -> pd.DataFrame:
+        """Return the printed numbers that belong to data and estimands, one row each."""
+        return self.part("printed").targets(data, estimands)
+
+    def rebased(self, draws: xr.Dataset, reference: str) -> xr.Dataset:
+        """Return the estimands against another reference, draw by draw.
+
+        Raises
+        ------
+        StudyError
+            If the study has no reference, or no such one.
+        """
+        part = self.part("estimands")
+        if not isinstance(part, contract.Rebases):
+            raise StudyError(f"study {self.name!r} has no reference to change")
+        return part.rebase(draws, reference)
+
+    def arguments(self, verb: str) -> dict[str, Option]:
+        """Return the options of one of the study's verbs, with their types.
+
+        Parameters
+        ----------
+        verb : {"build", "example", "read", "simulate"}
+        """
+        if verb == "build":
+            return keyword_only(self.part("graph").build)
+        module = "simulate" if verb == "simulate" else "data"
+        return arguments_of(getattr(self.part(module), verb), but=("path", "truth", "seed"))
 
     @property
     def options(self) -> dict[str, Any]:
-        """Options of the graph and their defaults."""
-        signature = inspect.signature(self._part("graph").build)
-        return {
-            name: parameter.default
-            for name, parameter in signature.parameters.items()
-            if parameter.kind is parameter.KEYWORD_ONLY
-        }
+        """Options of the graph and their defaults; `arguments` has their types and choices."""
+        return {name: option.default for name, option in self.arguments("build").items()}
 
-    def resolve(self, priors: Any, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def resolve(
+        self, which: Any, given: Mapping[str, Any]
+    ) -> tuple[PriorSet, dict[str, Any]]:
         """Return the set of priors and all options of the graph, checked against each other.
 
         Raises
         ------
         StudyError
-            For an option that the graph does not have.
+            For an option that the graph does not have, or a value that it cannot have.
         PriorError
             For an option that contradicts the one that the set of priors presumes.
         """
-        chosen = self.priors(priors)
-        defaults = self.options
-        for name in (*options, *chosen.options):
-            if name not in defaults:
-                raise StudyError(_priors.unknown("option", name, defaults))
+        chosen, known = self.priors(which), self.arguments("build")
+        for name in (*given, *chosen.options):
+            if name not in known:
+                raise StudyError(unknown("option", name, known))
         for name, presumed in chosen.options.items():
-            if options.get(name, presumed) != presumed:
+            if given.get(name, presumed) != presumed:
                 raise PriorError(
                     f"prior set {chosen.name!r} presumes {name}={presumed!r}, "
-                    f"the option says {options[name]!r}"
+                    f"the option says {given[name]!r}"
                 )
-        return chosen, {**defaults, **chosen.options, **options}
+        complete = {**self.options, **chosen.options, **given}
+        for name, value in complete.items():
+            known[name].check(value)
+        return chosen, complete
 
-    def dataset(self, data: Any) -> Any:
-        """Return a DataFrame as the Dataset that the graph takes; anything else as it is.
+    def dataset(self, data: Any) -> xr.Dataset:
+        """Return a DataFrame as the Dataset that the graph takes, and check any data.
 
         Raises
         ------
         DataError
-            If this study takes no DataFrame.
+            If this study takes no DataFrame, or data lack an attribute.
         """
         import pandas as pd
 
-        if not isinstance(data, pd.DataFrame):
-            return data
-        convert = getattr(self._part("data"), "from_frame", None)
-        if convert is None:
-            raise DataError(
-                f"study {self.name!r} takes no DataFrame; study.read(path) makes a Dataset"
-            )
-        return convert(data)
+        if isinstance(data, pd.DataFrame):
+            part = self.part("data")
+            if not isinstance(part, contract.TakesFrames):
+                raise DataError(
+                    f"study {self.name!r} takes no DataFrame; study.read(path) makes a Dataset"
+                )
+            data = part.from_frame(data)
+        contract.check_data(self.name, data)
+        return data
 
-    def build(self, data: Any, priors: Any = None, **options: Any) -> pm.Model:
+    def build(self, data: Any, which: Any = None, **given: Any) -> pm.Model:
         """Build the graph: a PyMC model with coords, dims and observed distributions.
 
         Parameters
         ----------
         data : Dataset or DataFrame
             From `example`, `read` or `simulate`; a DataFrame where the study takes one.
-        priors
-            As for `priors`.
-        **options
-            Of the graph; `options` lists them.
+        which
+            Priors, as for `priors`.
+        **given
+            Options of the graph; `options` lists them.
 
         Raises
         ------
         DataError, PriorError, StudyError
         """
-        chosen, complete = self.resolve(priors, options)
-        model = self._part("graph").build(self.dataset(data), chosen, **complete)
+        chosen, complete = self.resolve(which, given)
+        return self.graph(self.dataset(data), chosen, complete)
+
+    def graph(
+        self, data: xr.Dataset, chosen: PriorSet, complete: Mapping[str, Any]
+    ) -> pm.Model:
+        """Build the graph of data, priors and options that are complete and checked."""
+        model = self.part("graph").build(data, chosen, **complete)
         ignored = sorted(name for name in chosen.given if name not in model.named_vars)
         if ignored:
             raise PriorError(
@@ -217,7 +292,7 @@ class Study:
             )
         return model
 
-    def estimands(self, point: Any, data: xr.Dataset | None = None, **options: Any) -> xr.Dataset:
+    def estimands(self, point: Any, data: xr.Dataset | None = None, **given: Any) -> xr.Dataset:
         """Return the quantities that the paper prints, named as in `published`.
 
         Parameters
@@ -227,32 +302,34 @@ class Study:
             its parameters, or the derived variables that the estimands are made of.
         data : Dataset, optional
             What the values belong to; a fit carries its own.
+        **given
+            Options of the graph.
 
         Returns
         -------
         Dataset
-            With the draw dims of what was given, if any.
+            With the draw dims of what was given, if any; each variable has ``units``.
         """
         import xarray as xr
 
-        from bayesmig import graph
+        from bayesmig import evaluate
 
-        part = self._part("estimands")
         if isinstance(point, xr.DataTree):
-            return part.estimands(point["posterior"].to_dataset(), point["data"].to_dataset())
+            point, data = point["posterior"].to_dataset(), point["data"].to_dataset()
         if data is None:
             raise StudyError("estimands of a point need data=, which names its cells or people")
-        if isinstance(point, xr.Dataset):
-            return part.estimands(point, data)
-        model = self.build(data, **options)
-        shortcut = any(v.name in point for v in model.deterministics)
-        values = {**point, **graph.derived(model, point, strict=not shortcut)}
-        lead = graph.leading(model, values)
-        return part.estimands(graph.dataset(model, values, lead), data)
+        if not isinstance(point, xr.Dataset):
+            model = self.build(data, **given)
+            shortcut = any(v.name in point for v in model.deterministics)
+            values = {**point, **evaluate.derived(model, point, strict=not shortcut)}
+            point = evaluate.dataset(model, values, evaluate.leading(model, values))
+        found = self.part("estimands").estimands(point, data)
+        contract.check_estimands(self.name, found)
+        return found
 
     def log_likelihood(
-        self, data: xr.Dataset, point: Mapping[str, Any], **options: Any
-    ) -> xr.DataArray:
+        self, data: xr.Dataset, point: Mapping[str, Any], **given: Any
+    ) -> xr.DataArray | xr.Dataset:
         """Return the graph's own pointwise log-likelihood at given values.
 
         Parameters
@@ -261,42 +338,65 @@ class Study:
         point : mapping of str to array
             Values on the natural scale of parameters, or of derived variables, that
             determine the likelihood; leading draw dims are allowed.
-        **options
-            Of the graph.
+        **given
+            Options of the graph.
 
         Returns
         -------
-        DataArray
-            Dims of the observed variable, after those of the draws.
+        DataArray or Dataset
+            Dims of the observed variable, after those of the draws; a Dataset with a
+            variable for each where the graph observes several.
 
         Raises
         ------
         StudyError
             Naming the variables that are needed too.
         """
-        from bayesmig import graph
+        from bayesmig import evaluate
 
-        model = self.build(data, **options)
-        values = graph.log_likelihood(model, point)
-        if len(values) != 1:
-            raise StudyError(f"the graph observes {list(values)}; this is for one")
-        given = {name: point[name] for name in point}
-        lead = graph.leading(model, given)
+        model = self.build(data, **given)
+        values = evaluate.log_likelihood(model, point)
+        lead = evaluate.leading(model, {name: point[name] for name in point})
+        found = evaluate.dataset(model, values, lead)
+        if len(values) > 1:
+            return found
         (name,) = values
-        return graph.dataset(model, values, lead)[name].rename("log_likelihood")
+        return found[name].rename("log_likelihood")
 
 
 def list_studies() -> list[str]:
-    """Return the names of the studies."""
+    """Return the names of the studies: those of this package, and of others installed.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> "emigration" in bm.list_studies()
+    True
+    """
     return sorted(_packages())
 
 
 def _packages() -> dict[str, str]:
-    """Return the packages of the studies by name: ``models/a`` is a, ``models/a/b`` is a_b."""
+    """Return the packages of the studies by name: ``models/a`` is a, ``models/a/b`` is a_b.
+
+    A package elsewhere names its studies as entry points of the group ``bayesmig.studies``.
+    """
     models = import_module("bayesmig.models")
     prefix = f"{models.__name__}."
     found = (m.name for m in pkgutil.walk_packages(models.__path__, prefix) if m.ispkg)
-    return {name.removeprefix(prefix).replace(".", "_"): name for name in found}
+    own = {n.removeprefix(prefix).replace(".", "_"): n for n in found if _is_study(n)}
+    others = {point.name: point.value for point in entry_points(group=GROUP)}
+    clash = sorted(set(own) & set(others))
+    if clash:
+        raise StudyError(f"entry point {clash[0]!r} of {GROUP} has the name of a study of bayesmig")
+    return {**own, **others}
+
+
+def _is_study(package: str) -> bool:
+    """Whether a package is a study, and not a room of one."""
+    spec = find_spec(package)
+    folders = spec.submodule_search_locations if spec is not None else None
+    return any((Path(folder) / "priors.toml").is_file() for folder in folders or ())
 
 
 def load_study(name: str) -> Study:
@@ -306,11 +406,23 @@ def load_study(name: str) -> Study:
     ------
     StudyError
         For an unknown name; lists the valid ones.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> bm.load_study("snapshot").name
+    'snapshot'
     """
     packages = _packages()
     if name not in packages:
-        raise StudyError(_priors.unknown("study", name, sorted(packages)))
-    return import_module(packages[name]).study
+        raise StudyError(unknown("study", name, sorted(packages)))
+    package, _, attribute = packages[name].partition(":")
+    found = getattr(import_module(package), attribute or "study", None)
+    if not isinstance(found, Study):
+        raise StudyError(f"study {name!r}: {package} has no `study = Study(...)`")
+    if found.name != name:
+        raise StudyError(f"study {name!r} calls itself {found.name!r} in {package}")
+    return found
 
 
 def _words(options: Mapping[str, Any]) -> str:

@@ -11,8 +11,7 @@ import pandas as pd
 
 import bayesmig as bm
 from bayesmig.comparison import interval
-from bayesmig.errors import StudyError
-from bayesmig.priors import unknown
+from bayesmig.errors import StudyError, unknown
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -59,7 +59,7 @@ def calibrations(fitted: xr.DataTree) -> pd.DataFrame:
         Index year; exact and paper (posterior means, eq. 38), largest_difference (over the
         draws, in trips).
     """
-    from bayesmig import graph
+    from bayesmig import evaluate
     from bayesmig.fitting import model_of
 
     draws = fitted["posterior"].to_dataset()
@@ -68,7 +68,7 @@ def calibrations(fitted: xr.DataTree) -> pd.DataFrame:
     for how in ("exact", "paper"):
         model = model_of(fitted, calibration=how).model
         point = {rv.name: draws[rv.name].values for rv in model.free_RVs}
-        trips[how] = graph.derived(model, point)["trips_at_home"]
+        trips[how] = evaluate.derived(model, point)["trips_at_home"]
     differences = np.abs(trips["exact"] - trips["paper"]).max((0, 1))
     means = {how: found.mean((0, 1)) for how, found in trips.items()}
     years = pd.Index(draws.year.values, name="year")

@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmig.errors import DataError
-from bayesmig.priors import unknown
+from bayesmig.errors import DataError, unknown
 
 OUTCOMES = ("no_aspirations", "aspires", "migrated")  # the reference first
 LEVELS = {  # of the categories, the reference first

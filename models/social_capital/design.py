@@ -14,9 +14,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesmig.errors import DataError, StudyError
+from bayesmig.errors import DataError, StudyError, unknown
 from bayesmig.models.social_capital import data as people
-from bayesmig.priors import unknown
 
 MARGINAL = "intercept"  # the column that is one for everybody
 SEPARATION = 1e-9  # a level so rare that an outcome does not occur at all

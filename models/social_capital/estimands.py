@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmig.errors import StudyError
+from bayesmig.errors import StudyError, unknown
 from bayesmig.models.social_capital.data import OUTCOMES
-from bayesmig.priors import unknown
 
 LOGISTIC_VARIANCE = np.pi**2 / 3  # of the latent error of a log odds
 

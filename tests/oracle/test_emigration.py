@@ -11,7 +11,7 @@ import xarray as xr
 from oracle import emigration as oracle
 from scipy import stats
 
-from bayesmig import graph
+from bayesmig import evaluate
 from bayesmig.models.emigration import data as cells
 
 PRIORS = oracle.prior_set()
@@ -160,7 +160,7 @@ def test_levels_of_each_factor_sum_to_zero(study, table):
     data = study.example(table=table)
     point = points(data, {}, n=5, seed=5)
     model = study.build(data)
-    found = graph.derived(model, point)["level_effect"]
+    found = evaluate.derived(model, point)["level_effect"]
     labels = [tuple(label.split(" ", 1)) for label in model.coords["level"]]
     for i in range(5):
         effects = oracle.level_effects(data, at(point, i), PRIORS)
@@ -175,7 +175,7 @@ def test_levels_of_each_factor_sum_to_zero(study, table):
 def test_effects_have_the_density_of_a_zero_sum_normal(study):
     data = study.example(table=13)  # one factor of 14 levels
     point = points(data, {}, n=1, seed=6)
-    values = graph.derived(study.build(data), point)
+    values = evaluate.derived(study.build(data), point)
     for o in range(5):
         scale = point["factor_scale"][0, 0, o]
         zero_sum = pm.ZeroSumNormal.dist(sigma=scale, shape=(14,))
@@ -188,7 +188,7 @@ def test_effects_have_the_density_of_a_zero_sum_normal(study):
 def test_shares_are_the_five_fates(study, table):
     data = study.example(table=table)
     point = points(data, {}, n=5, seed=7)
-    values = graph.derived(study.build(data), point)
+    values = evaluate.derived(study.build(data), point)
     np.testing.assert_allclose(values["share"].sum(axis=-1), 1, rtol=1e-12)
     for i in range(5):
         for j, hazard in enumerate(oracle.hazards(data, at(point, i), PRIORS)):
@@ -278,7 +278,7 @@ def test_equation_11_gives_back_the_share_that_emigrates(study):
     """Not-followed-up shares, put through the report's estimator, return the emigrants."""
     data = study.example(table=(10, 11))
     point = points(data, {}, n=5, seed=9)
-    share = graph.derived(study.build(data), point)["share"]
+    share = evaluate.derived(study.build(data), point)["share"]
     rng = np.random.default_rng(9)
     for e, d, moved, lost, followed in share.reshape(-1, 5):
         u_f, m_f = 1 - followed, moved / (1 - e - d)
@@ -344,7 +344,7 @@ def test_expected_components_are_the_report_s_without_its_emigration(study):
     """With r^f = r^s and e^s = 0 the five means are the shares themselves (eqs. 1 and 2)."""
     data = study.example(table=(10, 11))
     point = points(data, {}, n=1, seed=10)
-    values = graph.derived(study.build(data), point)
+    values = evaluate.derived(study.build(data), point)
     truth = xr.Dataset(
         {
             "share": (("cell", "fate"), values["share"][0]),

@@ -10,7 +10,7 @@ import pytest
 from oracle import emigration_microdata as oracle
 
 import bayesmig as bm
-from bayesmig import graph
+from bayesmig import evaluate
 from bayesmig.models.emigration.microdata import linking, synthetic
 from bayesmig.models.emigration.microdata.collapse import collapse
 from bayesmig.models.emigration.microdata.design import MORTALITY_TERMS
@@ -54,14 +54,14 @@ def random_point(model, seed):
 
     (With any others the paper's identity u = e + d + m (1 - e - d) + r may exceed one.)
     """
-    drawn = graph.prior_draws(model, 1, seed, observed=False)
+    drawn = evaluate.prior_draws(model, 1, seed, observed=False)
     free = {v.name: drawn[v.name][0] for v in model.free_RVs}
     near = [-3.4, -4.6, -1.8, -1.9, -1.8]
     free["intercept"] = near + np.random.default_rng(seed).normal(0, 0.3, 5)
     for name in free:
         if name.endswith("_raw"):
             free[name] = 0.3 * free[name]
-    return {**free, **graph.derived(model, free, strict=True)}
+    return {**free, **evaluate.derived(model, free, strict=True)}
 
 
 def as_oracle(model, point):
@@ -104,7 +104,7 @@ def test_log_likelihood_is_that_of_the_persons(options):
             persons(), *as_oracle(model, point), residual, **how(point)
         )
         free = {v.name: point[v.name] for v in model.free_RVs}
-        found = graph.log_likelihood(model, free)
+        found = evaluate.log_likelihood(model, free)
         for name, value in expected.items():
             assert found[name].sum() == pytest.approx(value, rel=1e-10), (name, seed)
 

@@ -11,7 +11,7 @@ from oracle import snapshot as oracle
 from pytensor.compile.mode import Mode
 
 import bayesmig as bm
-from bayesmig import graph
+from bayesmig import evaluate
 from bayesmig.compiled import compile_graph
 from bayesmig.models.snapshot.data import to_dataset
 
@@ -218,7 +218,7 @@ def test_log_likelihood_of_every_answer(study, case, form, calibration):
     data = everyone(window, surveys)
     model = study.build(data, parametrization=form, calibration=calibration, **options)
     point = given(form, window, options, n=2, seed=1)
-    found = graph.log_likelihood(model, point)
+    found = evaluate.log_likelihood(model, point)
     assert set(found) == {"respondents", "sampled_mean_trips"}
     keys, count = cells_of(model)
     assert count == [1] * data.sizes["respondent"]
@@ -234,7 +234,7 @@ def test_log_likelihood_of_every_answer(study, case, form, calibration):
 
 def compare_derived(model, point, form, calibration, since):
     """Compare everything that follows from the parameters."""
-    found = {**point, **graph.derived(model, point)}
+    found = {**point, **evaluate.derived(model, point)}
     for i in range(2):
         h = HISTORY[form](at(point, i))
         wanted = {
@@ -264,7 +264,7 @@ def test_log_likelihood_of_a_survey_set(study, form, calibration, which):
     data = study.simulate(surveys={1987: 100, 1995: 400, 2005: 300, 2016: 200}, seed=3)
     model = study.build(data, parametrization=form, calibration=calibration, cells=which)
     point = given(form, FULL, {}, n=2, seed=2)
-    found = graph.log_likelihood(model, point)
+    found = evaluate.log_likelihood(model, point)
     keys, count = cells_of(model)
     assert sum(count) == 1000
     assert max(count) > 10
@@ -287,7 +287,7 @@ def test_probabilities_add_up_in_every_survey_year(study, window, form):
     options = {"knots": (2000, window[1]), "cells": "possible", "parametrization": form}
     model = study.build(everyone(window, years), **options)
     point = given(form, window, {}, n=2, seed=4)
-    chance = np.exp(graph.log_likelihood(model, point)["respondents"])
+    chance = np.exp(evaluate.log_likelihood(model, point)["respondents"])
     survey = model["cell_survey"].get_value()
     for t in range(len(years)):
         np.testing.assert_allclose(chance[:, survey == t].sum(axis=1), 1, atol=1e-12)
@@ -339,11 +339,11 @@ def test_parametrizations_agree(study, calibration):
     one = points(FULL, {}, n=3, seed=8)
     two = matching(one)
     models = [study.build(data, parametrization=f, calibration=calibration) for f in HISTORY]
-    likelihoods = [graph.log_likelihood(m, p) for m, p in zip(models, (one, two), strict=True)]
+    likelihoods = [evaluate.log_likelihood(m, p) for m, p in zip(models, (one, two), strict=True)]
     for observed in likelihoods[0]:
         np.testing.assert_allclose(likelihoods[1][observed], likelihoods[0][observed], **EXACT)
     found = [
-        {**p, **graph.derived(m, p, strict=False)} for m, p in zip(models, (one, two), strict=True)
+        {**p, **evaluate.derived(m, p, strict=False)} for m, p in zip(models, (one, two), strict=True)
     ]
     assert set(found[0]) == set(found[1])
     for variable in found[0]:
@@ -375,7 +375,7 @@ def test_nobody_is_solitary(study, calibration):
     data = everyone(FULL, SURVEYS)
     point = at(points(FULL, {}, 1, 9), 0) | {"solitary_share": np.array(0.0)}
     model = study.build(data, calibration=calibration)
-    found, history = graph.log_likelihood(model, point), as_flow(point)
+    found, history = evaluate.log_likelihood(model, point), as_flow(point)
     for part, repeat in zip(split(model, found), (False, True), strict=True):
         np.testing.assert_allclose(part, wanted_terms(model, history, repeat), **EXACT)
     numbers = study.estimands(point, data, calibration=calibration)
@@ -384,7 +384,7 @@ def test_nobody_is_solitary(study, calibration):
     wanted = oracle.results(history, 11, calibration=calibration)
     np.testing.assert_allclose(numbers["population"], wanted["population"], **EXACT)
     np.testing.assert_allclose(numbers["trips_at_home"], wanted["trips_at_home"], **EXACT)
-    other = graph.log_likelihood(
+    other = evaluate.log_likelihood(
         study.build(data, parametrization="paper", calibration=calibration),
         at(matching({k: v[None] for k, v in point.items()}), 0),
     )
@@ -397,11 +397,11 @@ def test_everybody_is_solitary(study):
     data = everyone(FULL, SURVEYS)
     point = at(points(FULL, {}, 1, 10), 0) | {"solitary_share": np.array(1.0)}
     model = study.build(data)
-    found, history = graph.log_likelihood(model, point), as_flow(point)
+    found, history = evaluate.log_likelihood(model, point), as_flow(point)
     single, repeaters = split(model, found)
     np.testing.assert_allclose(single, wanted_terms(model, history, False), **EXACT)
     np.testing.assert_array_equal(repeaters, -np.inf)
-    derived = graph.derived(model, point)
+    derived = evaluate.derived(model, point)
     np.testing.assert_allclose(derived["trips_at_home"], 1, **EXACT)
     f_s, a_s = history.f_s, history.a_s
     for t in (8, 37):
@@ -440,12 +440,12 @@ def test_nobody_leaves_again(study, limit, calibration):
     data = everyone(FULL, SURVEYS)
     point = at(points(FULL, {}, 1, 12), 0) | {limit: value}
     model = study.build(data, calibration=calibration)
-    found, history = graph.log_likelihood(model, point), as_flow(point)
+    found, history = evaluate.log_likelihood(model, point), as_flow(point)
     single, repeaters = split(model, found)
     np.testing.assert_allclose(single, wanted_terms(model, history, False), **EXACT)
     np.testing.assert_array_equal(repeaters, -np.inf)
     assert np.isfinite(found["sampled_mean_trips"]).all()
-    derived = graph.derived(model, point)
+    derived = evaluate.derived(model, point)
     np.testing.assert_allclose(derived["circular_departures"], point["rookie_departures"], **EXACT)
     np.testing.assert_allclose(derived["mean_trips"], 1, **EXACT)
     np.testing.assert_allclose(derived["trips_at_home"], 1, **EXACT)
@@ -467,7 +467,7 @@ def test_all_sojourns_last_one_year(study, form):
     if form == "paper":
         point = at(matching({k: v[None] for k, v in point.items()}), 0)
     model = study.build(data, parametrization=form)
-    found, history = graph.log_likelihood(model, point), HISTORY[form](point)
+    found, history = evaluate.log_likelihood(model, point), HISTORY[form](point)
     for part, repeat in zip(split(model, found), (False, True), strict=True):
         np.testing.assert_allclose(part, wanted_terms(model, history, repeat), **EXACT)
     _, means = oracle.log_likelihood(history, data)
@@ -488,7 +488,7 @@ def test_returners_cannot_be_drawn_from_an_empty_country(study):
         oracle.paper_trips(as_flow(point))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "divide by zero|invalid value", RuntimeWarning)
-        found = graph.log_likelihood(study.build(data, calibration="paper"), point)
+        found = evaluate.log_likelihood(study.build(data, calibration="paper"), point)
     assert np.isnan(found["sampled_mean_trips"]).all()
     assert np.isfinite(found["respondents"]).all()
 
@@ -499,7 +499,7 @@ def test_approximation_is_exact_when_all_have_been_away_as_long(study):
     two_years = np.append([0.0, 1.0], np.zeros(19))
     point = at(points(FULL, {}, 1, 14), 0) | {"circular_sojourn": two_years}
     exact, paper = (
-        graph.derived(study.build(data, calibration=c), point)["trips_at_home"]
+        evaluate.derived(study.build(data, calibration=c), point)["trips_at_home"]
         for c in ("exact", "paper")
     )
     history = as_flow(point)
@@ -548,7 +548,7 @@ def test_a_possible_history_of_the_paper_has_a_likelihood(study):
     data, point = everyone(FULL, SURVEYS), impossible("nothing")
     history = as_paper(with_curve(point))
     assert all(least(history) > 0 for least in WRONG.values())
-    found = graph.log_likelihood(study.build(data, **PAPER), point)
+    found = evaluate.log_likelihood(study.build(data, **PAPER), point)
     answers, means = oracle.log_likelihood(history, data)
     assert found["respondents"].sum() == pytest.approx(math.fsum(answers.values()), rel=1e-10)
     np.testing.assert_allclose(found["sampled_mean_trips"], list(means.values()), **EXACT)
@@ -562,7 +562,7 @@ def test_impossible_histories_have_no_likelihood(study, calibration, which):
         assert least(as_paper(with_curve(point))) < 0
     data = study.simulate(surveys=20, seed=1)
     model = study.build(data, calibration=calibration, cells=which, **PAPER)
-    found = graph.log_likelihood(model, {k: np.array([p[k] for p in wrong]) for k in wrong[0]})
+    found = evaluate.log_likelihood(model, {k: np.array([p[k] for p in wrong]) for k in wrong[0]})
     total = sum(term.sum(axis=1) for term in found.values())
     np.testing.assert_array_equal(total, -np.inf)
 
@@ -572,7 +572,7 @@ def test_an_answer_that_nobody_gave_adds_nothing(study):
     data = everyone(FULL, (1987, 2016), longest=1)
     model = study.build(data, cells="possible")
     point = one_year(at(points(FULL, {}, 1, 15), 0))
-    found = graph.log_likelihood(model, point)["respondents"]
+    found = evaluate.log_likelihood(model, point)["respondents"]
     keys, count = cells_of(model)
     history = as_flow(point)
     wanted = [

@@ -73,7 +73,7 @@ def test_likelihood_of_each_person(twin, x, intercepts, reference):
     options = {"intercepts": intercepts, "reference": reference, "collapse": False}
     model = STUDY.build(twin, **options)
     point = random_point(model, 3)
-    derived = graph.derived(model, point, strict=True)
+    derived = evaluate.derived(model, point, strict=True)
     outcomes = tuple(model.coords["outcome"])
     assert outcomes[0] == reference
     expected = oracle.log_likelihood(
@@ -106,7 +106,7 @@ def test_four_outcomes_of_a_table_of_ones_own():
     model = STUDY.build(frame, **options)
     assert list(model.coords["outcome"]) == ["y", "w", "x", "z"]
     point = random_point(model, 6)
-    derived = graph.derived(model, point, strict=True)
+    derived = evaluate.derived(model, point, strict=True)
     expected = oracle.log_likelihood(
         frame[["age"]].to_numpy(),
         frame["fate"].to_numpy(),
@@ -124,7 +124,7 @@ def test_weights_multiply_each_person(twin, x):
     options = {"weights": "weight", "collapse": False}
     model = STUDY.build(twin, **options)
     point = random_point(model, 5)
-    derived = graph.derived(model, point, strict=True)
+    derived = evaluate.derived(model, point, strict=True)
     weight = twin["weight"].values / twin["weight"].values.mean()
     expected = oracle.log_likelihood(
         x,
@@ -145,7 +145,7 @@ def test_likelihood_with_strata(twin, pooling):
     with pytest.warns(bm.DataWarning):
         model = STUDY.build(twin, **options)
     point = random_point(model, 7)
-    derived = graph.derived(model, point, strict=True)
+    derived = evaluate.derived(model, point, strict=True)
     whole = oracle.columns(twin, without=("network",))
     group = np.array(group_numbers(twin, model.coords["group"], "network"))
     expected = np.empty(N)
@@ -169,8 +169,8 @@ def test_likelihood_with_strata(twin, pooling):
 def test_several_draws_at_once_are_each_alone(twin):
     model = STUDY.build(twin, formula=SHORT)
     many = random_point(model, 9, lead=(2, 3))
-    together = graph.log_likelihood(model, many)["outcomes"]
-    alone = graph.log_likelihood(model, {k: v[1, 2] for k, v in many.items()})["outcomes"]
+    together = evaluate.log_likelihood(model, many)["outcomes"]
+    alone = evaluate.log_likelihood(model, {k: v[1, 2] for k, v in many.items()})["outcomes"]
     np.testing.assert_allclose(together[1, 2], alone, atol=1e-12)
 
 
@@ -261,7 +261,7 @@ def test_gradients_are_finite_differences(twin, options):
 @pytest.mark.parametrize("intercepts", STRUCTURES)
 def test_effects_have_the_stated_covariance_a_priori(twin, intercepts):
     model = STUDY.build(twin, formula="male", intercepts=intercepts)
-    values = graph.prior_draws(model, 1500, seed=2)
+    values = evaluate.prior_draws(model, 1500, seed=2)
     scores = values["group_effect"][..., 1:]
     covariance = values["group_covariance"][:, 1:, 1:]
     root = np.linalg.cholesky(covariance + 1e-9 * np.eye(2))
@@ -296,7 +296,7 @@ def test_density_is_that_of_the_model_whatever_the_coordinates(twin, x):
         names = [v.name for v in model.value_vars]
         parts[names.index("group_scale_log__")][:] = np.log(scale)
         flat = np.concatenate([p.ravel() for p in parts])
-        point = graph.parameters(model, parts)
+        point = evaluate.parameters(model, parts)
         here = {k: v[0, 0] for k, v in point.items()}
         expected = 0.0
         for j, column in enumerate(model.coords["column"]):
@@ -339,8 +339,8 @@ def mode(data, priors, **options):
             options={"maxiter": 5000, "maxfun": 20000, "ftol": 1e-15, "gtol": 1e-8, "maxcor": 50},
         )  # fmt: skip
         found = result.x
-    values = graph.parameters(ready.model, bound.split(found[None, None]))
-    return graph.dataset(ready.model, values, ("chain", "draw")).isel(chain=0, draw=0)
+    values = evaluate.parameters(ready.model, bound.split(found[None, None]))
+    return evaluate.dataset(ready.model, values, ("chain", "draw")).isel(chain=0, draw=0)
 
 
 def test_without_groups_and_priors_it_is_mnlogit(twin, x):
@@ -374,7 +374,7 @@ def test_likelihood_is_the_same_for_every_reference(twin):
     one = STUDY.build(twin, formula=SHORT, collapse=False)
     other = STUDY.build(twin, formula=SHORT, collapse=False, reference="migrated")
     here = random_point(one, 11)
-    derived = graph.derived(one, here, strict=True)
+    derived = evaluate.derived(one, here, strict=True)
     order = [list(one.coords["outcome"]).index(o) for o in other.coords["outcome"]]
     wanted = {
         name: np.take(derived[name], order, axis) - np.take(derived[name], order[:1], axis)
@@ -386,14 +386,14 @@ def test_likelihood_is_the_same_for_every_reference(twin):
     there = {"coefficient": own, "group_scale": np.array([1.0, 1.0])}
     # effects are linear in their coordinates: find those that give the effects wanted
     ends = [
-        graph.derived(other, {**there, "group_raw": np.full((PLACES, 2), float(v))})[
+        evaluate.derived(other, {**there, "group_raw": np.full((PLACES, 2), float(v))})[
             "group_effect"
         ][:, 1:]
         for v in (0, 1)
     ]
     there["group_raw"] = (wanted["group_effect"][:, 1:] - ends[0]) / (ends[1] - ends[0])
-    found = graph.log_likelihood(other, there)["outcomes"]
-    expected = graph.log_likelihood(one, here)["outcomes"]
+    found = evaluate.log_likelihood(other, there)["outcomes"]
+    expected = evaluate.log_likelihood(one, here)["outcomes"]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
 
 

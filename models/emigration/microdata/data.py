@@ -12,13 +12,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmig.errors import DataError, StudyError
+from bayesmig.errors import DataError, StudyError, unknown
 from bayesmig.models.emigration.data import DERIVED, OBSERVED, published
 from bayesmig.models.emigration.microdata import extract, linking, synthetic
 from bayesmig.models.emigration.microdata.cells import COLUMNS, cells, printed
 from bayesmig.models.emigration.microdata.collapse import COVARIATES, collapse, flow
 from bayesmig.models.emigration.microdata.synthetic import FATES
-from bayesmig.priors import unknown
 
 if TYPE_CHECKING:
     from bayesmig.models.emigration.microdata.linking import Panel

@@ -12,7 +12,7 @@ from oracle import emigration as oracle
 from scipy import stats
 
 import bayesmig as bm
-from bayesmig import graph
+from bayesmig import evaluate
 from bayesmig.compiled import CompiledGraph
 
 OUTCOMES = ("emigrated", "died", "moved", "lost", "returned")
@@ -342,23 +342,23 @@ def test_another_family_is_another_graph_and_says_which(study, compiled, paramet
 @pytest.mark.parametrize("table", ["10+11", "13", "4"])
 def test_prior_draws(study, table):
     model = study.build(example(study, table), **LOOSENED)
-    draws = graph.prior_draws(model, draws=30, seed=1)
+    draws = evaluate.prior_draws(model, draws=30, seed=1)
     named = [*model.free_RVs, *model.deterministics, *model.observed_RVs]
     assert {key: value.shape for key, value in draws.items()} == {
         v.name: (30, *shape(model, v.name)) for v in named
     }
     np.testing.assert_allclose(draws["share"].sum(axis=-1), 1, rtol=1e-12)
     np.testing.assert_array_equal(
-        graph.prior_draws(model, draws=30, seed=1)["intercept"], draws["intercept"]
+        evaluate.prior_draws(model, draws=30, seed=1)["intercept"], draws["intercept"]
     )
     assert not np.array_equal(
-        graph.prior_draws(model, draws=30, seed=2)["intercept"], draws["intercept"]
+        evaluate.prior_draws(model, draws=30, seed=2)["intercept"], draws["intercept"]
     )
 
 
 @pytest.mark.parametrize("draws", [1, 2])
 def test_prior_draws_have_a_draw_dim(built, draws):
-    found = graph.prior_draws(built("4", REPORT), draws=draws, seed=1)
+    found = evaluate.prior_draws(built("4", REPORT), draws=draws, seed=1)
     assert found["intercept"].shape == (draws, 5)
 
 
@@ -366,16 +366,16 @@ def test_prior_draws_follow_the_priors(study):
     """intercept ~ Normal(-2, 0.5) for all: mean within 4 standard errors, as for its spread."""
     prior = {"dist": "Normal", "mu": -2, "sigma": 0.5}
     model = study.build(example(study, "4"), {"intercept": prior})
-    draws = graph.prior_draws(model, draws=2000, seed=3)["intercept"]
+    draws = evaluate.prior_draws(model, draws=2000, seed=3)["intercept"]
     assert np.abs(draws.mean(axis=0) + 2).max() < 4 * 0.5 / math.sqrt(2000)
     assert np.abs(draws.std(axis=0) / 0.5 - 1).max() < 4 / math.sqrt(2 * 2000)
 
 
 def test_derived_are_those_that_follow_from_what_is_given(study):
     model = study.build(example(study, "10+11"))
-    draws = graph.prior_draws(model, draws=3, seed=1)
+    draws = evaluate.prior_draws(model, draws=3, seed=1)
     given = {key: draws[key] for key in ("factor_scale", "effect_raw")}
-    found = graph.derived(model, given)
+    found = evaluate.derived(model, given)
     assert set(found) == {"effect", "level_effect"}
     for key, value in found.items():
         np.testing.assert_allclose(value, draws[key], rtol=1e-12)
@@ -387,7 +387,7 @@ def test_predictive_of_one_cell(study):
     e, d, m, lost, returned = 0.05, 0.02, 0.15, 0.2, 0.012
     point = np.log([p / (1 - p) for p in (e, d, m, lost, returned)])
     model = study.build(data)
-    found = graph.predictive(model, {"intercept": np.tile(point, (4000, 1))}, seed=4)
+    found = evaluate.predictive(model, {"intercept": np.tile(point, (4000, 1))}, seed=4)
     draws = found["components"]
     assert draws.shape == (4000, 1, 5)
     there = (1 - e) * (1 - d)
@@ -409,21 +409,21 @@ def test_predictive_of_one_cell(study):
 
 def test_predictive_is_reproducible_and_one_draw_a_point(study):
     model = study.build(example(study, "7"))
-    point = free(model, graph.prior_draws(model, 20, 5))
-    first = graph.predictive(model, point, seed=6)["components"]
+    point = free(model, evaluate.prior_draws(model, 20, 5))
+    first = evaluate.predictive(model, point, seed=6)["components"]
     assert first.shape == (20, 4, 5)
-    np.testing.assert_array_equal(first, graph.predictive(model, point, seed=6)["components"])
-    assert not np.array_equal(first, graph.predictive(model, point, seed=7)["components"])
+    np.testing.assert_array_equal(first, evaluate.predictive(model, point, seed=6)["components"])
+    assert not np.array_equal(first, evaluate.predictive(model, point, seed=7)["components"])
     chains = {key: value.reshape(2, 10, *value.shape[1:]) for key, value in point.items()}
-    assert graph.predictive(model, chains, seed=6)["components"].shape == (2, 10, 4, 5)
+    assert evaluate.predictive(model, chains, seed=6)["components"].shape == (2, 10, 4, 5)
 
 
 def test_predictive_of_censored_cells_is_the_bound_or_above(study):
     """Printed 0.0 (0.0, 0.0) says "below 0.05": what would be less is reported as 0.05."""
     data = example(study, "10+11")
     model = study.build(data)
-    point = free(model, graph.prior_draws(model, 200, 8))
-    draws = graph.predictive(model, point, seed=9)["components"]
+    point = free(model, evaluate.prior_draws(model, 200, 8))
+    draws = evaluate.predictive(model, point, seed=9)["components"]
     parts = data.sel(component=list(COMPONENTS)).transpose("cell", "component")
     zero = ((parts.estimate == 0) & (parts.ci_low == 0) & (parts.ci_high == 0)).values
     assert zero.sum() == 4  # mortality of children aged 0-14: two origins, two sexes
@@ -450,8 +450,8 @@ CHOSEN = {
 def test_log_prior_against_scipy(study):
     data = example(study, "7")
     model = study.build(data, CHOSEN, **LOOSENED)
-    point = free(model, graph.prior_draws(model, 6, 10))
-    found = graph.log_prior(model, point)
+    point = free(model, evaluate.prior_draws(model, 6, 10))
+    found = evaluate.log_prior(model, point)
     assert list(found) == [rv.name for rv in model.free_RVs]
     wanted = {
         "intercept": stats.t.logpdf(point["intercept"], 4, -3, [1, 2, 3, 4, 5]),
@@ -483,7 +483,7 @@ def test_log_prior_against_scipy(study):
 def test_a_point_that_lacks_a_parameter(study):
     data = example(study, "7")
     model = study.build(data)
-    given = free(model, graph.prior_draws(model, 2, 1))
+    given = free(model, evaluate.prior_draws(model, 2, 1))
     del given["cell_scale"]
     with pytest.raises(bm.StudyError, match="values of cell_scale are needed too"):
         study.log_likelihood(data, given)
@@ -505,7 +505,7 @@ def test_a_point_that_lacks_a_parameter(study):
 def test_a_point_of_the_wrong_shape(study, intercept, words):
     data = example(study, "7")
     model = study.build(data)
-    given = free(model, graph.prior_draws(model, 2, 1)) | {"intercept": intercept}
+    given = free(model, evaluate.prior_draws(model, 2, 1)) | {"intercept": intercept}
     with pytest.raises(bm.StudyError, match=words):
         study.log_likelihood(data, given)
 

@@ -15,7 +15,7 @@ from pytensor.compile.mode import Mode
 from scipy import stats
 
 import bayesmig as bm
-from bayesmig import graph
+from bayesmig import evaluate
 from bayesmig.models.snapshot import data as respondents
 from bayesmig.models.snapshot.window import Window
 
@@ -284,7 +284,7 @@ def test_cells_that_nobody_is_in_change_nothing(built):
 
 
 def draws(model, n=20, seed=3):
-    return graph.prior_draws(model, n, seed)
+    return evaluate.prior_draws(model, n, seed)
 
 
 def test_repeat_probabilities_are_linear_in_logits_between_knots(built):
@@ -351,7 +351,7 @@ def test_scale_of_crossings(built):
     """All crossings over those counted is what it is whatever the known total."""
     one, two = built(), built(crossings=77.6)
     point = respondents.truth(STUDY.simulate(surveys=20, seed=1))
-    totals = [float(graph.derived(model, point)["total_crossings"]) for model in (one, two)]
+    totals = [float(evaluate.derived(model, point)["total_crossings"]) for model in (one, two)]
     assert totals[1] == pytest.approx(2 * totals[0], rel=1e-12)
     drawn = draws(built(crossings="prior"), n=5)
     ratio = drawn["total_crossings"] / drawn["scaled_crossings"]
@@ -380,9 +380,9 @@ def by_survey(model, counts):
 def test_surveys_that_are_drawn_have_their_size(built, point):
     model = built(cells="possible")
     size = list(SURVEYS.values())
-    one = graph.predictive(model, point, seed=1)
+    one = evaluate.predictive(model, point, seed=1)
     np.testing.assert_array_equal(by_survey(model, one["respondents"]), size)
-    many = graph.predictive(model, repeated(point, 30), seed=1)
+    many = evaluate.predictive(model, repeated(point, 30), seed=1)
     assert many["respondents"].shape == (30, len(model.coords["cell"]))
     assert many["sampled_mean_trips"].shape == (30, 4)
     np.testing.assert_array_equal(by_survey(model, many["respondents"]), [size] * 30)
@@ -405,7 +405,7 @@ def test_draws_from_the_prior_by_pymc_itself(built, data):
 
 def test_draws_differ_by_seed_and_by_draw(built, point):
     model = built(cells="possible")
-    one, same, other = (graph.predictive(model, repeated(point, 2), seed=s) for s in (1, 1, 2))
+    one, same, other = (evaluate.predictive(model, repeated(point, 2), seed=s) for s in (1, 1, 2))
     for observed in one:
         np.testing.assert_array_equal(one[observed], same[observed])
         assert (one[observed] != other[observed]).any()
@@ -415,8 +415,8 @@ def test_draws_differ_by_seed_and_by_draw(built, point):
 def test_who_falls_into_no_cell_of_the_graph_is_not_counted(built, point):
     """With the answered cells alone, a survey that is drawn has fewer in them."""
     model, n = built(), 200
-    found = by_survey(model, graph.predictive(model, repeated(point, n), seed=1)["respondents"])
-    term = graph.log_likelihood(model, point)["respondents"]
+    found = by_survey(model, evaluate.predictive(model, repeated(point, n), seed=1)["respondents"])
+    term = evaluate.log_likelihood(model, point)["respondents"]
     chance = by_survey(model, np.exp(term / model["cell_count"].get_value())[None])[0]
     size = np.array(list(SURVEYS.values()))
     assert ((chance > 0.3) & (chance < 0.95)).all()
@@ -427,7 +427,7 @@ def test_who_falls_into_no_cell_of_the_graph_is_not_counted(built, point):
 def test_predictive_counts_follow_the_probabilities(built, point):
     """Chi-squared of the sum of 300 sets, and of the spread between sets; level 1e-4 each."""
     model, n = built(cells="possible"), 300
-    found = graph.predictive(model, repeated(point, n), seed=4)["respondents"]
+    found = evaluate.predictive(model, repeated(point, n), seed=4)["respondents"]
     history = oracle.flow(**oracle.shipped_truth())
     survey, departure, sojourn, repeat = (
         model[f"cell_{part}"].get_value().astype(int).tolist()
@@ -459,7 +459,7 @@ def test_predictive_counts_follow_the_probabilities(built, point):
 
 def test_predictive_mean_trips_are_normal_about_the_mean_at_home(built, data, point):
     model, n = built(cells="possible"), 400
-    found = graph.predictive(model, repeated(point, n), seed=5)["sampled_mean_trips"]
+    found = evaluate.predictive(model, repeated(point, n), seed=5)["sampled_mean_trips"]
     history = oracle.flow(**oracle.shipped_truth())
     expected = oracle.exact_trips(history)
     for k, (t, (_, error)) in enumerate(oracle.sample_means(data).items()):

@@ -438,7 +438,7 @@ def test_what_was_read_can_be_fitted(csv):
     study = load_study("snapshot")
     with pytest.warns(DataWarning, match="mean trips have no standard error"):
         model = study.build(study.read(csv))
-    drawn = graph.prior_draws(model, 3, seed=1, observed=False)
-    found = graph.log_likelihood(model, {rv.name: drawn[rv.name] for rv in model.free_RVs})
+    drawn = evaluate.prior_draws(model, 3, seed=1, observed=False)
+    found = evaluate.log_likelihood(model, {rv.name: drawn[rv.name] for rv in model.free_RVs})
     assert all(np.isfinite(values).all() for values in found.values())
     assert found["respondents"].shape[0] == 3

@@ -12,7 +12,7 @@ import xarray as xr
 
 import bayesmig as bm
 from bayesmig import fitting, graph
-from bayesmig.checks import coverage
+from bayesmig.calibration import coverage
 from bayesmig.models.social_capital import data as people
 from bayesmig.models.social_capital import estimands, probabilities, strata
 
@@ -288,7 +288,7 @@ def test_a_factor_has_the_sign_of_the_commonest_outcome():
     )
     assert list(model.coords["first"]) == ["migrated"]
     assert list(model.coords["later"]) == ["aspires"]
-    drawn = graph.prior_draws(model, 3, seed=1)
+    drawn = evaluate.prior_draws(model, 3, seed=1)
     root = np.concatenate([drawn["loading"], drawn["group_scale"]], axis=-1)
     covariance = drawn["group_covariance"][:, :, 1:, 1:]
     np.testing.assert_allclose(covariance, root[..., :, None] * root[..., None, :])
@@ -340,7 +340,7 @@ def test_one_factor_of_one_contrast_is_a_scale(by):
     names = {v.name for v in model.free_RVs}
     assert "group_scale" in names
     assert "loading" not in names
-    drawn = graph.prior_draws(model, 3, seed=1)
+    drawn = evaluate.prior_draws(model, 3, seed=1)
     variance = drawn["group_covariance"][..., 1, 1]
     np.testing.assert_allclose(variance, drawn["group_scale"][..., 0] ** 2)
 
@@ -372,7 +372,7 @@ def test_lkj_is_lkj():
         }
     )
     model = STUDY.build(frame, formula="age", reference="w", intercepts="correlated")
-    covariance = graph.prior_draws(model, 2500, seed=1)["group_covariance"][:, 1:, 1:]
+    covariance = evaluate.prior_draws(model, 2500, seed=1)["group_covariance"][:, 1:, 1:]
     sd = np.sqrt(np.einsum("nii->ni", covariance))
     correlation = covariance / sd[:, :, None] / sd[:, None, :]
     for i, j in ((0, 1), (0, 2), (1, 2)):
@@ -510,10 +510,10 @@ def test_no_pooling_is_separate_models():
         own[:, 0] += slope[s][:, 1:] @ (means - overall)
         point = {"coefficient": own, "group_scale": np.full(2, 1e-9)}
         point["group_raw"] = np.zeros((len(model.coords["group"]), 2))
-        alone.append(float(graph.log_likelihood(model, point)["outcomes"].sum()))
+        alone.append(float(evaluate.log_likelihood(model, point)["outcomes"].sum()))
     point = {"coefficient": slope, "group_scale": np.full((3, 2), 1e-9)}
     point["group_raw"] = np.zeros((len(whole.coords["group"]), 2))
-    value = float(graph.log_likelihood(whole, point)["outcomes"].sum())
+    value = float(evaluate.log_likelihood(whole, point)["outcomes"].sum())
     assert value == pytest.approx(sum(alone), abs=1e-6)
 
 

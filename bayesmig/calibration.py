@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmig import graph
+from bayesmig import evaluate
 from bayesmig.errors import StudyError
 from bayesmig.fitting import Compiled, _array, add_groups, compile
 from bayesmig.study import Study, load_study
@@ -174,9 +174,9 @@ def sensitivity(fitted: xr.DataTree, quantity: str | None = None) -> pd.DataFram
 def _prior_jobs(ready: Compiled, n: int, seed: int) -> list[tuple[Any, ...]]:
     """Truths from the prior, data through the graph."""
     model = ready.model
-    values = graph.prior_draws(model, n, seed)
+    values = evaluate.prior_draws(model, n, seed)
     observed = {rv.name: model.rvs_to_values[rv].name for rv in model.observed_RVs}
-    truths = graph.dataset(
+    truths = evaluate.dataset(
         model, {k: v[None] for k, v in values.items() if k not in observed}, ("chain", "draw")
     )
     truth = ready.study.estimands(truths, ready.data).isel(chain=0)
@@ -212,8 +212,8 @@ def _one(ready: Compiled, job: tuple[Any, ...], draws: int, tune: int) -> xr.Dat
     settings = {**ready.study.sampling, **ready.priors.sampling}
     settings = {k: v for k, v in settings.items() if k not in ("draws", "tune")}
     raw = density.sample(seed=seed, progress=False, draws=draws, tune=tune, chains=1, **settings)
-    values = graph.parameters(model, density.split(_array(raw, "posterior", "unconstrained")))
-    posterior = graph.dataset(model, values, ("chain", "draw"))
+    values = evaluate.parameters(model, density.split(_array(raw, "posterior", "unconstrained")))
+    posterior = evaluate.dataset(model, values, ("chain", "draw"))
     estimands = ready.study.estimands(posterior, data).isel(chain=0, drop=True)
     names = pd.Index(list(estimands.data_vars), name="quantity")
     sampled = estimands.to_dataarray("quantity").transpose("draw", ...)

@@ -1,0 +1,148 @@
+"""Checks of what is printed: findings, claims, and what runs them.
+
+A study's ``audit`` module has `CHECKS` and ``paper(tables)``; every finding is computed
+from the files of its folder ``published/``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+Tables = Mapping[str, pd.DataFrame]
+Claim = Mapping[str, str]  # a row of claims.csv
+Verdict = tuple[bool, str]  # whether a claim holds, and the figures that say so
+
+
+class Finding(NamedTuple):
+    """One row of an audit, less the name of its check."""
+
+    where: str
+    holds: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question to the print.
+
+    Attributes
+    ----------
+    name : str
+        What is checked; several checks may have one name.
+    find : callable
+        From the paper to findings: one for all that holds, one for each thing that does not.
+    breaks : callable, optional
+        From the tables to other tables, a mutation under which this check must fail, for a
+        check that no change of a number can break (`bayesmig.testing` tries these).
+    """
+
+    name: str
+    find: Callable[[Any], Iterable[Finding]]
+    breaks: Callable[[dict[str, pd.DataFrame]], dict[str, pd.DataFrame]] | None = None
+
+
+class Print:
+    """The files of ``published/``, by stem; ``claims.csv`` holds what the paper says.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+    """
+
+    def __init__(self, tables: Tables):
+        self.tables = tables
+
+    def records(self, name: str) -> list[dict[str, str]]:
+        """Rows of one file as text; an empty field is an empty text, however it was read."""
+        table = self.tables[name]
+        rows = [[_text(value) for value in row] for row in table.itertuples(index=False)]
+        return [dict(zip(table.columns, row, strict=True)) for row in rows]
+
+    @cached_property
+    def claims(self) -> list[dict[str, str]]:
+        """Rows of ``claims.csv``."""
+        return self.records("claims")
+
+    def said(self, kind: str) -> list[dict[str, str]]:
+        """Claims of one kind."""
+        return [claim for claim in self.claims if claim["kind"] == kind]
+
+
+def run(checks: Sequence[Check], paper: Any) -> pd.DataFrame:
+    """Ask every question of a paper.
+
+    Parameters
+    ----------
+    checks : sequence of Check
+    paper
+        What the checks' ``find`` take, a `Print` as a rule.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``check``, ``where``, ``holds`` and ``detail``.
+
+    Raises
+    ------
+    KeyError
+        If a file or a printed number is missing, or a claim names another.
+    """
+    found = [(check.name, *finding) for check in checks for finding in check.find(paper)]
+    return pd.DataFrame(found, columns=["check", *Finding._fields]).astype({"holds": bool})
+
+
+def held(n: int, of: int, what: str, where: str) -> Iterator[Finding]:
+    """Yield one finding for the ``n`` of ``of`` things that hold; none if none does."""
+    if n:
+        yield Finding(where, True, f"{n} of {of} {what}")
+
+
+def judged(
+    paper: Any,
+    kinds: Mapping[str, Callable[[Any, Claim], Verdict]],
+    *,
+    section: Callable[[Claim], str],
+    place: Callable[[Claim], str],
+    what: str,
+    facts: Container[str] = (),
+) -> Iterator[Finding]:
+    """Judge the claims of a paper: those that hold counted by section, the others one by one.
+
+    Parameters
+    ----------
+    paper : Print
+    kinds : mapping of str to callable
+        How claims of each kind are judged.
+    section, place : callable
+        Where a claim is said, and what it is about, in words.
+    what : str
+        What is counted, e.g. "statements hold".
+    facts : container of str
+        Kinds of claims that other checks use.
+    """
+    verdicts: dict[str, list[bool]] = defaultdict(list)
+    failed = []
+    for claim in paper.claims:
+        if claim["kind"] in facts:
+            continue
+        holds, figures = kinds[claim["kind"]](paper, claim)
+        verdicts[section(claim)].append(holds)
+        if not holds:
+            failed.append(Finding(place(claim), False, f"{claim['quote']!r}: {figures}"))
+    for name, all_of in verdicts.items():
+        yield from held(sum(all_of), len(all_of), what, name)
+    yield from failed
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if pd.isna(value):
+        return ""
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
