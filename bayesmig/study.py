@@ -214,7 +214,7 @@ class Study:
         return {name: option.default for name, option in self.arguments("build").items()}
 
     def resolve(
-        self, which: Any, given: Mapping[str, Any]
+        self, priors: Any, options: Mapping[str, Any]
     ) -> tuple[PriorSet, dict[str, Any]]:
         """Return the set of priors and all options of the graph, checked against each other.
 
@@ -225,17 +225,17 @@ class Study:
         PriorError
             For an option that contradicts the one that the set of priors presumes.
         """
-        chosen, known = self.priors(which), self.arguments("build")
-        for name in (*given, *chosen.options):
+        chosen, known = self.priors(priors), self.arguments("build")
+        for name in (*options, *chosen.options):
             if name not in known:
                 raise StudyError(unknown("option", name, known))
         for name, presumed in chosen.options.items():
-            if given.get(name, presumed) != presumed:
+            if options.get(name, presumed) != presumed:
                 raise PriorError(
                     f"prior set {chosen.name!r} presumes {name}={presumed!r}, "
-                    f"the option says {given[name]!r}"
+                    f"the option says {options[name]!r}"
                 )
-        complete = {**self.options, **chosen.options, **given}
+        complete = {**self.options, **chosen.options, **options}
         for name, value in complete.items():
             known[name].check(value)
         return chosen, complete
@@ -260,26 +260,26 @@ class Study:
         contract.check_data(self.name, data)
         return data
 
-    def build(self, data: Any, which: Any = None, **given: Any) -> pm.Model:
+    def build(self, data: Any, priors: Any = None, **options: Any) -> pm.Model:
         """Build the graph: a PyMC model with coords, dims and observed distributions.
 
         Parameters
         ----------
         data : Dataset or DataFrame
             From `example`, `read` or `simulate`; a DataFrame where the study takes one.
-        which
-            Priors, as for `priors`.
-        **given
-            Options of the graph; `options` lists them.
+        priors
+            As for `priors`.
+        **options
+            Of the graph; `options` lists them.
 
         Raises
         ------
         DataError, PriorError, StudyError
         """
-        chosen, complete = self.resolve(which, given)
-        return self.graph(self.dataset(data), chosen, complete)
+        chosen, complete = self.resolve(priors, options)
+        return self.model(self.dataset(data), chosen, complete)
 
-    def graph(
+    def model(
         self, data: xr.Dataset, chosen: PriorSet, complete: Mapping[str, Any]
     ) -> pm.Model:
         """Build the graph of data, priors and options that are complete and checked."""
@@ -292,7 +292,7 @@ class Study:
             )
         return model
 
-    def estimands(self, point: Any, data: xr.Dataset | None = None, **given: Any) -> xr.Dataset:
+    def estimands(self, point: Any, data: xr.Dataset | None = None, **options: Any) -> xr.Dataset:
         """Return the quantities that the paper prints, named as in `published`.
 
         Parameters
@@ -302,8 +302,8 @@ class Study:
             its parameters, or the derived variables that the estimands are made of.
         data : Dataset, optional
             What the values belong to; a fit carries its own.
-        **given
-            Options of the graph.
+        **options
+            Of the graph.
 
         Returns
         -------
@@ -319,7 +319,7 @@ class Study:
         if data is None:
             raise StudyError("estimands of a point need data=, which names its cells or people")
         if not isinstance(point, xr.Dataset):
-            model = self.build(data, **given)
+            model = self.build(data, **options)
             shortcut = any(v.name in point for v in model.deterministics)
             values = {**point, **evaluate.derived(model, point, strict=not shortcut)}
             point = evaluate.dataset(model, values, evaluate.leading(model, values))
@@ -328,7 +328,7 @@ class Study:
         return found
 
     def log_likelihood(
-        self, data: xr.Dataset, point: Mapping[str, Any], **given: Any
+        self, data: xr.Dataset, point: Mapping[str, Any], **options: Any
     ) -> xr.DataArray | xr.Dataset:
         """Return the graph's own pointwise log-likelihood at given values.
 
@@ -338,8 +338,8 @@ class Study:
         point : mapping of str to array
             Values on the natural scale of parameters, or of derived variables, that
             determine the likelihood; leading draw dims are allowed.
-        **given
-            Options of the graph.
+        **options
+            Of the graph.
 
         Returns
         -------
@@ -354,7 +354,7 @@ class Study:
         """
         from bayesmig import evaluate
 
-        model = self.build(data, **given)
+        model = self.build(data, **options)
         values = evaluate.log_likelihood(model, point)
         lead = evaluate.leading(model, {name: point[name] for name in point})
         found = evaluate.dataset(model, values, lead)

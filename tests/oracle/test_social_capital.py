@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
 import bayesmig as bm
-from bayesmig import fitting, graph
+from bayesmig import evaluate, fitting
 from bayesmig.models.social_capital import data as people
 from bayesmig.models.social_capital import design, estimands
 from bayesmig.models.social_capital.likelihood import MultinomialLogit

@@ -10,7 +10,7 @@ import pyreadstat
 import pytest
 import xarray as xr
 
-from bayesmig import graph, load_study
+from bayesmig import evaluate, load_study
 from bayesmig.errors import DataError, DataWarning
 from bayesmig.models.snapshot.mig import flow, read
 

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 import bayesmig as bm
-from bayesmig import fitting, graph
+from bayesmig import evaluate, fitting
 from bayesmig.calibration import coverage
 from bayesmig.models.social_capital import data as people
 from bayesmig.models.social_capital import estimands, probabilities, strata
