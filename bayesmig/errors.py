@@ -1,7 +1,11 @@
 """The errors and warnings that bayesmig raises by name."""
 
 import difflib
+import warnings
 from collections.abc import Iterable
+from pathlib import Path
+
+_PACKAGE = str(Path(__file__).parent)
 
 
 class DataError(ValueError):
@@ -26,6 +30,11 @@ class ConvergenceWarning(UserWarning):
 
 class RecompiledWarning(UserWarning):
     """A refit had to compile a new graph: says what differs from the compiled one."""
+
+
+def warn(words: str, category: type[Warning]) -> None:
+    """Warn at the line, outside of this package, that called it."""
+    warnings.warn(words, category, skip_file_prefixes=(_PACKAGE,))
 
 
 def check_option(option: str, value: object, valid: tuple[str, ...]) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from bayesmig._upstream import default_transform, is_random
 from bayesmig.errors import PriorError, unknown
 
 if TYPE_CHECKING:
@@ -450,22 +451,16 @@ def _check_support(name: str, spec: Any, variable: Any, support: str) -> None:
 
 
 def _transform_name(variable: Any) -> str | None:
-    from pymc.distributions.transforms import _default_transform
-
-    if variable.owner is None or not hasattr(variable.owner.op, "ndim_supp"):
-        return None
-    return getattr(_default_transform(variable.owner.op, variable), "name", None)
+    return getattr(default_transform(variable), "name", None)
 
 
 def _bounds(variable: Any) -> tuple[float, float]:
     """Bounds of a continuous random variable, from the transform PyMC gives it."""
-    from pymc.distributions.transforms import _default_transform
-
-    if variable.owner is None or not hasattr(variable.owner.op, "ndim_supp"):
+    if not is_random(variable):
         return SUPPORTS["real"]  # a Deterministic of somebody else's: theirs to bound
     if variable.type.dtype.startswith(("int", "bool", "uint")):
         raise PriorError(f"prior of {variable.name!r}: discrete, NUTS needs a continuous one")
-    transform = _default_transform(variable.owner.op, variable)
+    transform = default_transform(variable)
     kind = getattr(transform, "name", None)
     if kind == "log":
         return SUPPORTS["positive"]

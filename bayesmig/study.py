@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from bayesmig import contract
 from bayesmig.errors import DataError, PriorError, StudyError, unknown
 from bayesmig.options import Option, arguments_of, keyword_only
-from bayesmig.priors import PriorSet, read_sets, resolve
 from bayesmig.printed import read as read_printed
+from bayesmig.priors import PriorSet, read_sets, resolve
 from bayesmig.truth import of as truth_of
 
 if TYPE_CHECKING:
@@ -213,9 +213,7 @@ class Study:
         """Options of the graph and their defaults; `arguments` has their types and choices."""
         return {name: option.default for name, option in self.arguments("build").items()}
 
-    def resolve(
-        self, priors: Any, options: Mapping[str, Any]
-    ) -> tuple[PriorSet, dict[str, Any]]:
+    def resolve(self, priors: Any, options: Mapping[str, Any]) -> tuple[PriorSet, dict[str, Any]]:
         """Return the set of priors and all options of the graph, checked against each other.
 
         Raises
@@ -279,9 +277,7 @@ class Study:
         chosen, complete = self.resolve(priors, options)
         return self.model(self.dataset(data), chosen, complete)
 
-    def model(
-        self, data: xr.Dataset, chosen: PriorSet, complete: Mapping[str, Any]
-    ) -> pm.Model:
+    def model(self, data: xr.Dataset, chosen: PriorSet, complete: Mapping[str, Any]) -> pm.Model:
         """Build the graph of data, priors and options that are complete and checked."""
         model = self.part("graph").build(data, chosen, **complete)
         ignored = sorted(name for name in chosen.given if name not in model.named_vars)
