@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from bayesmig import contract
 from bayesmig.errors import DataError, PriorError, StudyError, unknown
 from bayesmig.options import Option, arguments_of, keyword_only
-from bayesmig.priors import PriorSet, read_sets, resolve
 from bayesmig.printed import read as read_printed
+from bayesmig.priors import PriorSet, read_sets, resolve
 from bayesmig.truth import of as truth_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 GROUP = "bayesmig.studies"  # of entry points
+_registered: dict[str, Study] = {}  # in this process, beside those that are installed
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +130,7 @@ class Study:
     @cached_property
     def sets(self) -> Mapping[str, PriorSet]:
         """The named sets of priors."""
-        return read_sets(self.folder / "priors.toml")
+        return read_sets(self.folder / "priors.toml", self.name)
 
     @property
     def prior_sets(self) -> dict[str, str]:
@@ -213,9 +214,7 @@ class Study:
         """Options of the graph and their defaults; `arguments` has their types and choices."""
         return {name: option.default for name, option in self.arguments("build").items()}
 
-    def resolve(
-        self, priors: Any, options: Mapping[str, Any]
-    ) -> tuple[PriorSet, dict[str, Any]]:
+    def resolve(self, priors: Any, options: Mapping[str, Any]) -> tuple[PriorSet, dict[str, Any]]:
         """Return the set of priors and all options of the graph, checked against each other.
 
         Raises
@@ -279,9 +278,7 @@ class Study:
         chosen, complete = self.resolve(priors, options)
         return self.model(self.dataset(data), chosen, complete)
 
-    def model(
-        self, data: xr.Dataset, chosen: PriorSet, complete: Mapping[str, Any]
-    ) -> pm.Model:
+    def model(self, data: xr.Dataset, chosen: PriorSet, complete: Mapping[str, Any]) -> pm.Model:
         """Build the graph of data, priors and options that are complete and checked."""
         model = self.part("graph").build(data, chosen, **complete)
         ignored = sorted(name for name in chosen.given if name not in model.named_vars)
@@ -373,7 +370,25 @@ def list_studies() -> list[str]:
     >>> "emigration" in bm.list_studies()
     True
     """
-    return sorted(_packages())
+    return sorted({*_packages(), *_registered})
+
+
+def register_study(study: Study) -> Study:
+    """Make a study that is not installed known by its name in this process.
+
+    Parameters
+    ----------
+    study : Study
+
+    Raises
+    ------
+    StudyError
+        If an installed study has the name.
+    """
+    if study.name in _packages():
+        raise StudyError(f"study {study.name!r}: there is one of that name; choose another")
+    _registered[study.name] = study
+    return study
 
 
 def _packages() -> dict[str, str]:
@@ -413,9 +428,11 @@ def load_study(name: str) -> Study:
     >>> bm.load_study("snapshot").name
     'snapshot'
     """
+    if name in _registered:
+        return _registered[name]
     packages = _packages()
     if name not in packages:
-        raise StudyError(unknown("study", name, sorted(packages)))
+        raise StudyError(unknown("study", name, list_studies()))
     package, _, attribute = packages[name].partition(":")
     found = getattr(import_module(package), attribute or "study", None)
     if not isinstance(found, Study):
