@@ -6,75 +6,36 @@ What the file says is kept as it is: recodes are `codes`, years are linked by `l
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import gzip
-import shutil
-import tempfile
-import warnings
-import weakref
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import ParseError
+from typing import TYPE_CHECKING, Any, get_args
 
 import pandas as pd
 
-from bayesmig.errors import DataError, StudyError
-from bayesmig.models.emigration.microdata import codes
+from bayesmig.errors import DataError, StudyError, check_option
+from bayesmig.models.emigration.microdata.ipums.codebook import (
+    MARCH,
+    Labels,
+    columns_of,
+    compare_labels,
+    lacking_of,
+    needed,
+    optional,
+    read_codebook,
+    synthetic_words,
+)
+from bayesmig.models.emigration.microdata.ipums.database import schema, transaction, workspace
+from bayesmig.models.emigration.microdata.ipums.lines import check_lines
 
 if TYPE_CHECKING:
     import duckdb
-    from ipumspy.ddi import Codebook, VariableDescription
+    from ipumspy.ddi import VariableDescription
 
-# What ipumspy raises for a file that is not XML, or XML that is not a DDI codebook
-UNREADABLE = (
-    ParseError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-    OSError,
-    NotImplementedError,
-)
-MARCH = 3  # the month of the Annual Social and Economic Supplement (ASEC)
-MEMORY = "2GB"  # what duckdb may hold before it goes to disk
 ENDINGS = (".dat", ".dat.gz", ".csv", ".csv.gz")
 FORMATS = ".dat or .dat.gz (fixed width, with its DDI .xml) or .csv or .csv.gz, in lower case"
-# What every month needs, and what for
-PURPOSE = {
-    "YEAR": "the year of the interview",
-    "MONTH": "the March supplement, or another month",
-    "SERIAL": "the household",
-    "PERNUM": "the person in the household",
-    "CPSIDP": "to find a person again a year later",
-    "MISH": "who is due for an interview a year later (months in sample 1-4)",
-    "AGE": "covariate, and a rule of linking",
-    "SEX": "covariate, and a rule of linking",
-    "RACE": "mortality",
-    "HISPAN": "mortality; Mexican origin where the birthplace is unknown",
-    "BPL": "country of birth",
-    "MBPL": "the second generation, and its origin",
-    "FBPL": "the second generation, and its origin",
-    "CITIZEN": "who is foreign born",
-    "YRIMMIG": "years in the United States",
-    "EDUC": "education",
-    "SCHLCOLL": "school enrolment",
-    "MOMLOC": "a child's parent",
-    "POPLOC": "a child's parent",
-}
-OF_MARCH = {
-    "ASECWT": "the weight",
-    "ASECOVERP": "the oversample",
-    "OWNERSHP": "home ownership",
-    "HEALTH": "mortality",
-    "MIGRATE1": "internal migration and return immigration",
-}
-OF_A_MONTH = {"WTFINL": "the weight"}
-USED_IF_THERE = {True: ("ASECFLAG",), False: ("ASECFLAG", "ASECOVERP", "OWNERSHP", "HEALTH")}
 WEIGHTS = ("asecwt", "wtfinl")
 
 
@@ -120,7 +81,7 @@ def load(
     chunk: int = 100_000,
     progress: bool = False,
     month: int = MARCH,
-    labels: str = "check",
+    labels: Labels = "check",
 ) -> Extract:
     """Read an IPUMS CPS extract into a duckdb table.
 
@@ -162,20 +123,19 @@ def load(
     StudyError
         For an option that does not exist.
     """
-    if labels not in ("check", "ignore"):
-        raise StudyError(f"labels={labels!r}; valid: check, ignore")
+    check_option("labels", labels, get_args(Labels))
     if month not in range(1, 13) or chunk < 1:
         raise StudyError(f"month={month!r}, chunk={chunk!r}; valid: 1 to 12, and at least 1")
     path = Path(path)
     fixed = _is_fixed(path)
-    book = _codebook(path, ddi, needed=fixed)
-    columns = _columns(path, book, fixed)
-    lacking = _lacking(columns, month)
+    book = read_codebook(path, ddi, needed=fixed)
+    columns = columns_of(path, book, fixed)
+    lacking = lacking_of(columns, month)
     if lacking:
         raise DataError(f"{path}: {lacking}; it has {', '.join(list(columns)[:30])}")
-    said = _compare_labels(book, labels, str(path))
-    wanted = {n: v for n, v in columns.items() if n in (*_needed(month), *_optional(month))}
-    lines = _check_lines(path, columns, fixed)
+    said = compare_labels(book, labels, str(path))
+    wanted = {n: v for n, v in columns.items() if n in (*needed(month), *optional(month))}
+    lines = check_lines(path, columns, fixed)
     base = connection or workspace()
     cursor = schema(base, "extract")
     with transaction(cursor), _bar(progress, lines - (not fixed)) as advance:
@@ -194,53 +154,9 @@ def load(
         "month": str(month),
         "weight": "ASECWT" if month == MARCH else "WTFINL",
         "citation": book[1].ipums_citation.strip() if book and book[1].ipums_citation else "",
-        "synthetic": _synthetic(book),
+        "synthetic": synthetic_words(book),
     }
     return Extract(cursor, month, years, frozenset(n.lower() for n in wanted), attrs, base)
-
-
-def workspace(memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
-    """Open a database in a temporary file that goes when the connection does.
-
-    Parameters
-    ----------
-    memory : str
-        What duckdb may hold before it writes to disk, like "2GB".
-    """
-    import duckdb
-
-    folder = tempfile.mkdtemp(prefix="bayesmig-")
-    connection = duckdb.connect(str(Path(folder) / "persons.duckdb"))
-    connection.execute(f"SET memory_limit = '{memory}'")
-    connection.execute(f"SET temp_directory = '{folder}'")
-    connection.execute("SET preserve_insertion_order = false")  # else large inserts are buffered
-    weakref.finalize(connection, shutil.rmtree, folder, ignore_errors=True)
-    return connection
-
-
-def schema(connection: duckdb.DuckDBPyConnection, stem: str) -> duckdb.DuckDBPyConnection:
-    """Return a cursor whose tables are in a new schema: no table of anybody else is touched."""
-    cursor = connection.cursor()
-    taken = {name for (name,) in cursor.execute(
-        "SELECT schema_name FROM duckdb_schemas()").fetchall()}  # fmt: skip
-    number = next(n for n in range(len(taken) + 1) if f"{stem}_{n}" not in taken)
-    cursor.execute(f"CREATE SCHEMA {stem}_{number}; USE {stem}_{number}")
-    return cursor
-
-
-@contextmanager
-def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Write to disk once, at the end, or nothing if there is an error."""
-    connection.execute("BEGIN")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
-# The file and its codebook
 
 
 def _is_fixed(path: Path) -> bool:
@@ -254,206 +170,6 @@ def _is_fixed(path: Path) -> bool:
     if not path.stat().st_size:
         raise DataError(f"{path}: empty")
     return path.name.endswith(ENDINGS[:2])
-
-
-def _codebook(path: Path, ddi: str | Path | None, needed: bool) -> tuple[str, Codebook] | None:
-    """Read the codebook given, or that of the same name."""
-    beside = path.with_name(path.name.removesuffix(".gz").rsplit(".", 1)[0] + ".xml")
-    where = Path(ddi) if ddi is not None else beside
-    if not where.exists():
-        if ddi is None and not needed:
-            return None
-        raise DataError(
-            f"{path}: no codebook {where}; a fixed-width extract is read by its DDI (.xml, from "
-            "the same page of IPUMS): put it beside the data or give ddi="
-        )
-    from ipumspy import readers
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # ipumspy asks to cite IPUMS; attrs["citation"] does
-            book = readers.read_ipums_ddi(where)
-    except UNREADABLE as error:
-        raise DataError(f"{where}: no DDI codebook of IPUMS: {error!r}") from None
-    if book.ipums_collection.lower() != "cps":
-        raise DataError(
-            f"{where}: the codebook of an extract from IPUMS {book.ipums_collection.upper()}; "
-            "codes differ between the collections, and this study is of IPUMS CPS"
-        )
-    if book.file_description.structure != "rectangular":
-        raise DataError(
-            f"{where}: a {book.file_description.structure} extract; ask IPUMS for a rectangular "
-            "one of persons"
-        )
-    return str(where), book
-
-
-def _columns(
-    path: Path, book: tuple[str, Codebook] | None, fixed: bool
-) -> dict[str, VariableDescription]:
-    """Describe the columns of the file, by upper-case name."""
-    described = {}
-    if book:
-        for variable in book[1].data_description:
-            if variable.name.upper() in described:
-                raise DataError(f"{book[0]}: variable {variable.name.upper()} is there twice")
-            described[variable.name.upper()] = variable
-    if fixed:
-        return described
-    found: dict[str, VariableDescription] = {}
-    for name in _header(path):
-        if name.strip().upper() in found:
-            raise DataError(f"{path}: line 1: column {name.strip().upper()} is there twice")
-        found[name.strip().upper()] = _plain(name)
-    absent = [name for name in described if name not in found]
-    if absent:
-        raise DataError(
-            f"{path}: line 1: the codebook {book[0] if book else ''} does not fit: it has "
-            f"{', '.join(absent)}, which the file has not"
-        )
-    return found
-
-
-def _plain(name: str) -> VariableDescription:
-    """Describe a column of which only the name is known."""
-    from ipumspy.ddi import VariableDescription
-
-    return VariableDescription(
-        id=name, name=name, rectype="", codes={}, start=0, end=0, label="", description="",
-        concept="", vartype="character", notes="", shift=None,
-    )  # fmt: skip
-
-
-def _header(path: Path) -> list[str]:
-    with _opened(path) as file:
-        first = next(iter(file), b"").decode("utf-8-sig", errors="replace")
-    names = next(csv.reader([first.rstrip("\r\n")]), [])
-    if not any(names) or not "".join(names).isprintable():
-        raise DataError(f"{path}: line 1: no names of columns; not a comma separated extract")
-    return names
-
-
-def _needed(month: int) -> dict[str, str]:
-    return {**PURPOSE, **(OF_MARCH if month == MARCH else OF_A_MONTH)}
-
-
-def _optional(month: int) -> tuple[str, ...]:
-    return USED_IF_THERE[month == MARCH]
-
-
-def _lacking(found: Iterable[str], month: int) -> str:
-    """Say which variables lack and what each is for; "" if none does."""
-    lacking = {name: use for name, use in _needed(month).items() if name not in found}
-    if not lacking:
-        return ""
-    words = "the extract lacks " + ", ".join(f"{name} ({use})" for name, use in lacking.items())
-    if month == MARCH and "WTFINL" in found and "ASECWT" in lacking:
-        words += (
-            ".  It seems to be of the basic monthly survey, which has no migration question; "
-            "select the March supplement (ASEC) instead, or link another month by month="
-        )
-    return words
-
-
-def _synthetic(book: tuple[str, Codebook] | None) -> str:
-    """Return the words by which a codebook says that its data are synthetic."""
-    if book is None:
-        return ""
-    said = (book[1].file_description.description, book[1].ipums_citation)
-    return next((w.strip() for w in said if w and "synthetic" in w.lower()), "")
-
-
-def _compare_labels(book: tuple[str, Codebook] | None, labels: str, where: str) -> str:
-    """Compare the labels of a codebook with those of the recodes."""
-    if book is None:
-        return "not compared: no codebook"
-    if labels == "ignore":
-        return "not compared: labels='ignore'"
-    found = {
-        v.name.upper(): {c: w or "" for w, c in v.codes.items() if isinstance(c, int)}
-        for v in book[1].data_description
-    }
-    conflicts, compared = codes.compare(found)
-    if conflicts:
-        shown = "; ".join(
-            f"{c.variable} {c.code} is {c.found!r} there and {c.expected!r} for the recodes"
-            for c in conflicts[:8]
-        )
-        more = f" (and {len(conflicts) - 8} more)" if len(conflicts) > 8 else ""
-        raise DataError(
-            f"{where}: the codebook {book[0]} contradicts the recodes: {shown}{more}.  An extract "
-            "of another release of IPUMS CPS may have other codes; labels='ignore' reads it anyway"
-        )
-    return f"compared: {compared} labels"
-
-
-# The lines of the file
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Open a file as lines of bytes; damage to it is a `DataError`."""
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            yield file
-    except (EOFError, zlib.error) as error:
-        raise DataError(f"{path}: the gzip file is truncated or damaged: {error}") from None
-    except gzip.BadGzipFile:
-        raise DataError(f"{path}: no gzip file, in spite of its name") from None
-
-
-def _check_lines(path: Path, columns: Mapping[str, VariableDescription], fixed: bool) -> int:
-    """Return the number of lines; raise at the first that the codebook or header does not fit."""
-    with _opened(path) as file:
-        lines = _fixed_lines(path, file, columns) if fixed else _csv_lines(path, file, columns)
-        last = blank = 0
-        for last, full in lines:
-            if full and blank:
-                raise DataError(f"{path}: line {blank}: blank, with records below it")
-            blank = 0 if full else blank or last
-        last = blank - 1 if blank else last
-    if last < (1 if fixed else 2):
-        raise DataError(f"{path}: no records")
-    return last
-
-
-def _fixed_lines(
-    path: Path, file: Iterable[bytes], columns: Mapping[str, VariableDescription]
-) -> Iterator[tuple[int, bool]]:
-    """Yield the numbers of lines and whether they are full."""
-    width = max(variable.end for variable in columns.values())
-    longest = max(columns, key=lambda name: columns[name].end)
-    for number, line in enumerate(file, 1):
-        found = len(line.rstrip(b"\r\n"))
-        if found != width and found:
-            raise DataError(
-                f"{path}: line {number}: {found} characters, but by the codebook {width} (up to "
-                f"{longest}); the codebook is of another extract, or the file is damaged"
-            )
-        yield number, found > 0
-
-
-def _csv_lines(
-    path: Path, file: Iterable[bytes], columns: Mapping[str, VariableDescription]
-) -> Iterator[tuple[int, bool]]:
-    """Yield the numbers of lines and whether they are full."""
-    try:
-        for number, row in enumerate(csv.reader(_decoded(file)), 1):
-            if row and len(row) != len(columns):
-                raise DataError(
-                    f"{path}: line {number}: {len(row)} values for {len(columns)} columns"
-                )
-            yield number, bool(row)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not a CSV file of text: {error}") from None
-
-
-def _decoded(file: Iterable[bytes]) -> Iterator[str]:
-    for line in file:
-        yield line.decode("utf-8")
-
-
-# From the file to the table
 
 
 def _create(connection: duckdb.DuckDBPyConnection, wanted: Iterable[str]) -> None:
