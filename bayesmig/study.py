@@ -393,15 +393,15 @@ def register_study(study: Study) -> Study:
 def _packages() -> dict[str, str]:
     """Return the packages of the studies by name: ``models/a`` is a, ``models/a/b`` is a_b.
 
-    A package elsewhere names its studies as entry points of the group ``bayesmig.studies``.
+    A study's folder is known by its ``priors.toml``, so that none is imported here.  A
+    package elsewhere names its studies as entry points of the group ``bayesmig.studies``.
     """
-    models = import_module("bayesmig.models")
     own = {}
-    for folder in map(Path, models.__path__):
-        for path in folder.rglob("priors.toml"):  # by file: to import the rooms would take seconds
-            parts = path.parent.relative_to(folder).parts
+    for root in map(Path, import_module("bayesmig.models").__path__):
+        for path in sorted(root.rglob("priors.toml")):
+            parts = path.parent.relative_to(root).parts
             if not any(part.startswith("_") for part in parts):
-                own["_".join(parts)] = ".".join((models.__name__, *parts))
+                own["_".join(parts)] = ".".join(("bayesmig.models", *parts))
     others = {point.name: point.value for point in entry_points(group=GROUP)}
     clash = sorted(set(own) & set(others))
     if clash:
