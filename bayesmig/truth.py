@@ -28,7 +28,7 @@ def attach(data: xr.Dataset, truth: xr.Dataset) -> xr.Dataset:
         if dim not in data.dims
         or dim not in data.coords
         or dim not in truth.coords
-        or not data[dim].equals(truth[dim])
+        or not data[dim].to_index().equals(truth[dim].to_index())
     }
     renamed = truth.rename({**own, **{name: f"{PREFIX}{name}" for name in truth.data_vars}})
     return data.assign(renamed.data_vars).assign_coords(

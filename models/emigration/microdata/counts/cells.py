@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
+from bayesmig.models.emigration.data import PUBLISHED
+from bayesmig.models.emigration.microdata.levels import REGIONS
+from bayesmig.printed import read
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
-CELLS = Path(__file__).parents[1] / "published" / "cells.csv"
-# Table 13's rows that hold those printed below them
-REGIONS = {
-    "Caribbean": ("Cuba", "Dominican Republic", "Other Caribbean"),
-    "Asia": ("China", "India", "Philippines", "Korea", "Other Asia"),
-}
+COLUMNS = ("mexican", "country", "age_group", "sex", "duration", "year", "citizen")
 
 
 def name(table: int, panel: str, row: str) -> str:
@@ -25,7 +23,14 @@ def name(table: int, panel: str, row: str) -> str:
     return ", ".join([f"Table {table}", *(part for part in (panel, row) if part)])
 
 
-COLUMNS = ("mexican", "country", "age_group", "sex", "duration", "year", "citizen")
+def printed() -> pd.DataFrame:
+    """Return the printed numbers of Tables 4-15 with the names of their cells."""
+    table = read(PUBLISHED / "cells.csv")
+    cell = [name(*row) for row in zip(table.table, table.panel, table.row, strict=True)]
+    return table.assign(cell=cell)
+
+
+NAMES = tuple(dict.fromkeys(printed().cell))  # of the printed rows, in their order
 
 
 def cells(get: Mapping[str, NDArray[np.object_]]) -> dict[str, NDArray[np.object_]]:
@@ -68,13 +73,6 @@ def cells(get: Mapping[str, NDArray[np.object_]]) -> dict[str, NDArray[np.object
         found["14"] = _named(14, "All Foreign-born", naturalized)
         found["14 by origin"] = _named(14, mexican, naturalized)
     return found
-
-
-def printed() -> pd.DataFrame:
-    """Return the printed numbers of Tables 4-15 with the names of their cells."""
-    table = pd.read_csv(CELLS, keep_default_na=False)
-    cell = [name(*row) for row in zip(table.table, table.panel, table.row, strict=True)]
-    return table.assign(cell=cell)
 
 
 def _named(table: object, panel: object, row: object) -> NDArray[np.object_]:

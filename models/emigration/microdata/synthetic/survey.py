@@ -2,7 +2,7 @@
 
 An address enters in months-in-sample 1-4 of one year and is visited again, in months
 5-8, the next.  Whoever still lives there and is found is followed up; where everybody has
-gone there are new occupants.  Tables have the columns of `synthetic_people`, and besides
+gone there are new occupants.  Tables have the columns of `people`, and besides
 ``address``, ``order`` (place in the household: householder 0, spouse 1, children) and
 ``line`` (of the roster, part of the id).
 """
@@ -18,14 +18,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesmig.errors import StudyError
-from bayesmig.models.emigration.microdata import synthetic
-from bayesmig.models.emigration.microdata import synthetic_people as people_of
-from bayesmig.models.emigration.microdata.synthetic_people import (
-    ENROLMENTS,
-    GENERATIONS,
-    OLDEST,
-    SEXES,
-)
+from bayesmig.models.emigration.design import FATES
+from bayesmig.models.emigration.microdata.levels import ENROLMENTS, GENERATIONS, SEXES
+from bayesmig.models.emigration.microdata.synthetic import people as people_of
+from bayesmig.models.emigration.microdata.synthetic.chances import PARENT_COVARIATES, hazards, lots
+from bayesmig.models.emigration.microdata.synthetic.people import OLDEST
 
 HOUSEHOLDERS = (40, 25, 35)  # of 100: first, second, third generation
 MARRIED, ALIKE = 0.6, 0.85  # householders from 20 years; spouses of the same generation
@@ -261,8 +258,8 @@ def _fates(now: pd.DataFrame, truth: Mapping[str, Any], rng: Any) -> Any:
     leader, own = _leaders(now)
     hazard = _hazards(now, truth, leader, own)
     code = np.zeros(len(now), int)
-    code[own] = synthetic.lots(hazard, truth, _lots(own, leader, now, truth, rng)[own])
-    return np.array(synthetic.FATES, object)[np.where(own, code, code[leader])]
+    code[own] = lots(hazard, truth, _lots(own, leader, now, truth, rng)[own])
+    return np.array(FATES, object)[np.where(own, code, code[leader])]
 
 
 def _leaders(people: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -290,8 +287,8 @@ def _hazards(people: pd.DataFrame, truth: Mapping[str, Any], leader: Any, own: A
     """Probabilities of those who have their own."""
     frame = people[own].reset_index(drop=True)
     parent = people.iloc[leader[own]].reset_index(drop=True)
-    names = ("generation", *synthetic.HOUSEHOLD)
-    return synthetic.hazards(frame.assign(**{f"parent_{n}": parent[n] for n in names}), truth)
+    names = ("generation", *PARENT_COVARIATES)
+    return hazards(frame.assign(**{f"parent_{n}": parent[n] for n in names}), truth)
 
 
 def _lots(own: Any, leader: Any, people: pd.DataFrame, truth: Mapping[str, Any], rng: Any) -> Any:

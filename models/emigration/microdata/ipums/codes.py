@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import pandas as pd
 
@@ -23,6 +23,11 @@ from bayesmig.errors import StudyError
 
 if TYPE_CHECKING:
     import duckdb
+
+China = Literal["program", "mainland"]
+MiddleEast = Literal["program", "asia"]
+NorthAfrica = Literal["program", "sas", "stata", "both"]
+CHOICES = {"china": China, "middle_east": MiddleEast, "north_africa": NorthAfrica}
 
 TABLES = Path(__file__).with_name("codes")
 # The table that recodes a variable; the three birthplaces share one
@@ -76,25 +81,18 @@ class Choices:
         both by 417.  ``both``: 415 and 417, which comes to the same as ``sas``.
     """
 
-    china: str = "program"
-    middle_east: str = "program"
-    north_africa: str = "program"
+    china: China = "program"
+    middle_east: MiddleEast = "program"
+    north_africa: NorthAfrica = "program"
 
     def __post_init__(self) -> None:
         """Raise `StudyError` for a choice that does not exist."""
-        for name, valid in VALID.items():
-            if getattr(self, name) not in valid:
+        for name, valid in CHOICES.items():
+            if getattr(self, name) not in get_args(valid):
                 raise StudyError(
-                    f"{name}={getattr(self, name)!r}; valid: {', '.join(valid)} "
+                    f"{name}={getattr(self, name)!r}; valid: {', '.join(get_args(valid))} "
                     "(program is what the report does)"
                 )
-
-
-VALID = {
-    "china": ("program", "mainland"),
-    "middle_east": ("program", "asia"),
-    "north_africa": ("program", "sas", "stata", "both"),
-}
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import scipy.linalg
 import xarray as xr
 
 from bayesmig.errors import StudyError
-from bayesmig.models.emigration.microdata.cells import COLUMNS, cells, printed
-from bayesmig.models.emigration.microdata.collapse import AGES, decoded, labels
+from bayesmig.factors import block_diagonal, zero_sum_basis
+from bayesmig.models.emigration.design import NATIVE_RATES
+from bayesmig.models.emigration.microdata.counts.attributes import decoded, labels
+from bayesmig.models.emigration.microdata.counts.cells import COLUMNS, NAMES, cells
+from bayesmig.models.emigration.microdata.counts.collapse import OWN_HEALTH
+from bayesmig.models.emigration.microdata.levels import AGES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PUBLISHED = Path(__file__).parents[1] / "published"
 OUTCOMES = ("emigrated", "returned", "moved", "moved_second", "lost")
 # whose factors an outcome has, and which rows tell what levels there are
 FORMULA = {name: name.removesuffix("_second") for name in OUTCOMES}
@@ -34,13 +36,12 @@ PREFIX = {
     "moved_pattern": "moved_",
     "returned_pattern": "returned_",
 }
-HOUSEHOLD = ("moved", "moved_second", "lost")  # what a child shares with its parent
+HOUSEHOLD_OUTCOMES = ("moved", "moved_second", "lost")  # what a child shares with its parent
 SEX_RACE = ("male", "mexican", "hispanic", "white", "black")
 MORTALITY_AGES = ("18-24", "25-34", "35-44", "45-54", "55-64", "65-74")  # the others are 75+
 HEALTH = ("Excellent", "Very good", "Good", "Fair")  # the others are in poor health
 MORTALITY = ("intercept", *SEX_RACE, *MORTALITY_AGES, *HEALTH)
 BY = ("generation", "mexican", "age_group", "sex")  # of the mean chance to die
-OWN_HEALTH = ("race", "health")
 MORTALITY_TERMS = tuple(f"{whose} {term}" for whose in ("first", "second") for term in MORTALITY)
 
 
@@ -191,9 +192,9 @@ def _terms(data: xr.Dataset, outcome: str, formula: str) -> Terms:
         which += [len(factors)] * (len(found) - 1)
         factors.append(name)
         levels += [f"{name} {level}" for level in found]
-        blocks.append(_zero_sum(len(found)))
-    basis = scipy.linalg.block_diag(*blocks) if blocks else np.zeros((0, 0))
-    return Terms(tuple(factors), tuple(levels), np.array(which, dtype="int32"), basis)
+        blocks.append(zero_sum_basis(len(found), "svd"))
+    which_factor = np.array(which, dtype="int32")
+    return Terms(tuple(factors), tuple(levels), which_factor, block_diagonal(blocks))
 
 
 LOOKED_UP = (
@@ -230,7 +231,7 @@ def _column(data: xr.Dataset, dim: str, outcome: str, name: str) -> NDArray[np.o
 def _one(data: xr.Dataset, dim: str, outcome: str, name: str) -> NDArray[np.object_]:
     prefix = PREFIX[dim]
     variable = f"{prefix}{name}"
-    if dim == "pattern" and outcome in HOUSEHOLD and f"household_{name}" in data:
+    if dim == "pattern" and outcome in HOUSEHOLD_OUTCOMES and f"household_{name}" in data:
         variable = f"household_{name}"
     if variable not in data:
         known = [str(v).removeprefix(prefix) for v in data if "labels" in data[v].attrs and
@@ -253,11 +254,6 @@ def _ordered(data: xr.Dataset, name: str, found: set[str]) -> list[str]:
     return [label for label in order if label in found]
 
 
-def _zero_sum(size: int) -> NDArray[np.float64]:
-    """Orthonormal basis (level, contrast) of the vectors that sum to zero."""
-    return np.linalg.svd(np.eye(size) - 1 / size)[0][:, : size - 1]
-
-
 def _index(data: xr.Dataset, dim: str, outcome: str, terms: Terms, start: int) -> NDArray[np.int32]:
     """Positions (row, term) of an outcome's numbers: its intercept, then a level of each factor."""
     position = {level: start + i for i, level in enumerate(terms.levels)}
@@ -272,9 +268,10 @@ def _index(data: xr.Dataset, dim: str, outcome: str, terms: Terms, start: int) -
     return np.stack(columns, axis=1).astype("int32")
 
 
-def _moved_by_generation(data: xr.Dataset, dim: str, index: object) -> NDArray[np.int32]:
+def _moved_by_generation(
+    data: xr.Dataset, dim: str, index: Callable[[str, str], NDArray[np.int32]]
+) -> NDArray[np.int32]:
     """Look up the chance to move of each row's own generation (for a child, its parent's)."""
-    assert callable(index)
     first, second = index(dim, "moved"), index(dim, "moved_second")
     prefix = PREFIX[dim]
     generation = "household_generation" if dim == "pattern" else f"{prefix}generation"
@@ -347,7 +344,7 @@ def _adult(data: xr.Dataset, dim: str) -> NDArray[np.float64]:
 
 def _native_rate(data: xr.Dataset, dim: str) -> NDArray[np.float64]:
     """Native emigration by sex and age (a child's: its parent's, whose loss it shares)."""
-    rates = pd.read_csv(PUBLISHED / "native_rates.csv")
+    rates = NATIVE_RATES.reset_index()
     rates["group"] = ["0-14" if g < 3 else AGES[g - 2] for g in rates.age_group]
     mean = rates.groupby(["sex", "group"]).rate.mean()
     prefix = "household_" if dim == "pattern" else PREFIX[dim]
@@ -359,7 +356,7 @@ def _cells(data: xr.Dataset) -> tuple[NDArray[np.int32], list[str], NDArray[np.f
     """Printed cells that each pattern belongs to, their names and weights."""
     membership = cells({name: decoded(data, name) for name in COLUMNS if name in data})
     there = {name for column in membership.values() for name in column if name}
-    names = [name for name in dict.fromkeys(printed().cell) if name in there]
+    names = [name for name in NAMES if name in there]
     names += sorted(there - set(names))  # years after the report's
     place = {name: i for i, name in enumerate(names)} | {"": len(names)}
     index = np.stack([[place[n] for n in c] for c in membership.values()], axis=1).astype("int32")

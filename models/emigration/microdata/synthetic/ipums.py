@@ -9,19 +9,25 @@ import functools
 import gzip
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesmig.models.emigration.microdata.synthetic_people import COUNTRIES, arrival_interval
-from bayesmig.models.emigration.microdata.synthetic_survey import NATIVE, Survey
+from bayesmig.errors import DataError, StudyError, check_option
+from bayesmig.models.emigration.microdata.levels import COUNTRIES
+from bayesmig.models.emigration.microdata.synthetic.people import arrival_interval
+from bayesmig.models.emigration.microdata.synthetic.survey import NATIVE, Survey, survey
+from bayesmig.models.emigration.microdata.synthetic.truth import checked, checked_years
 
-LABELS = Path(__file__).with_name("synthetic_labels.csv")
+Format = Literal["dat", "csv"]
+Yrimmig = Literal["year", "interval"]
+
+LABELS = Path(__file__).with_name("labels.csv")
 NOTICE = (
     "SYNTHETIC DATA, simulated by bayesmig.  No person or household in this file was "
     "interviewed by any survey.  Layout and codes are those of an IPUMS CPS extract."
@@ -87,31 +93,104 @@ MOVES = (3, 3, 3, 4, 5)  # within the county, the state, between states
 SCHOOLS = {"High school": (1, 1, 2), "College": (3, 3, 4), "Not enrolled": (5,)}
 
 
+def write_extract(
+    folder: str | Path,
+    truth: Mapping[str, Any] | None = None,
+    *,
+    households: int = 2_000,
+    years: Iterable[int] = range(1996, 2001),
+    seed: int = 0,
+    format: Format = "dat",
+    compress: bool = True,
+    yrimmig: Yrimmig = "year",
+) -> Path:
+    """Simulate a survey of addresses and write it as an IPUMS CPS extract.
+
+    Addresses are interviewed in two consecutive years, in months-in-sample 1-4 and 5-8.
+    Whoever has left is not followed; new occupants are interviewed instead.  Three files
+    are written: the data, its DDI codebook (``.xml``), and beside them
+    ``..._fates.csv.gz``, what became of everybody in months 1-4 (YEAR, SERIAL, PERNUM, fate,
+    id_coincidence), and ``..._truth.json``.
+
+    Foreign-born households are drawn far more often than they live in the US (40 % of
+    householders first, 25 % second, 35 % third generation), so that a small file has
+    enough of them.  A mover's new address is never another address of the sample.
+
+    Parameters
+    ----------
+    folder : path
+        Must exist.
+    truth : mapping, optional
+        See `truth.default_truth`; its ``survey`` holds the chance that a child draws its
+        parent's lot (``child_with_parent``), an adult the householder's
+        (``adult_with_householder``), and that somebody who is not followed up is replaced by
+        another person of the same CPSIDP, half of them of the other sex, half of an
+        impossible age (``id_coincidence``).
+    households : int
+        Addresses that enter the sample each year; as many again are in their second year.
+    years : iterable of int
+        Consecutive survey years, at least two, of those in the truth.
+    seed : int
+        The same seed gives the same bytes.
+    format : {"dat", "csv"}
+        Fixed width with implied decimals, or comma separated with decimal points.
+    compress : bool
+        gzip.
+    yrimmig : {"year", "interval"}
+        YRIMMIG as IPUMS coded it for long, the last year of the interval, or as it codes it
+        now, a running number of the interval.
+
+    Returns
+    -------
+    Path
+        Of the data file, ``synthetic_cps_FIRST_LAST.dat.gz`` or the like.
+
+    Raises
+    ------
+    DataError
+        For a truth that is not one, or a folder that does not exist.
+    StudyError
+        For years that are not consecutive or not in the truth, too many households for the
+        width of SERIAL, or another format or coding.
+    """
+    truth = checked(truth)
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; make it first")
+    check_option("format", format, get_args(Format))
+    check_option("yrimmig", yrimmig, get_args(Yrimmig))
+    asked = checked_years(truth, years)
+    if len(asked) < 2 or asked != list(range(asked[0], asked[-1] + 1)):
+        raise StudyError(f"years={asked}: an extract needs consecutive years, at least two")
+    found = survey(truth, households, asked, np.random.default_rng(seed))
+    return write(folder, found, truth, format=format, compress=compress, yrimmig=yrimmig)
+
+
 def write(
     folder: Path,
-    survey: Survey,
+    found: Survey,
     truth: Mapping[str, Any],
     *,
-    format: str,
+    format: Format,
     compress: bool,
-    yrimmig: str,
+    yrimmig: Yrimmig,
 ) -> Path:
-    """Write data, codebook, fates and truth of a survey; see `synthetic.write_extract`."""
-    years = survey.records["year"]
+    """Write data, codebook, fates and truth of a survey; see `write_extract`."""
+    years = found.records["year"]
     stem = f"synthetic_cps_{years.min()}_{years.max()}"
-    codes = coded(survey.records, yrimmig)
+    codes = coded(found.records, yrimmig)
     content = _fixed_width(codes) if format == "dat" else _separated(codes)
     path = _put(folder / f"{stem}.{format}", content, compress)
     codebook = _codebook(f"{stem}.{format}", sorted(years.unique()), yrimmig)
     _put(folder / f"{stem}.xml", codebook, False)
     ids = {name: name.upper() for name in ("year", "serial", "pernum")}
-    fates = survey.fates.rename(columns=ids)
+    fates = found.fates.rename(columns=ids)
     _put(folder / f"{stem}_fates.csv", fates.to_csv(index=False, lineterminator="\n"), True)
     _put(folder / f"{stem}_truth.json", json.dumps(truth, indent=1) + "\n", False)
     return path
 
 
-def coded(people: pd.DataFrame, yrimmig: str = "year") -> pd.DataFrame:
+def coded(people: pd.DataFrame, yrimmig: Yrimmig = "year") -> pd.DataFrame:
     """Code persons as IPUMS does: integers, ASECWT in ten-thousandths; columns `VARIABLES`."""
     detail, house = people["detail"].to_numpy(), people["house"].to_numpy()
     country = people["country"].cat.codes.to_numpy()
@@ -198,7 +277,7 @@ def _hispanic(people: pd.DataFrame, detail: Any) -> NDArray[np.int64]:
     )
 
 
-def _arrivals(people: pd.DataFrame, citizen: Any, yrimmig: str) -> NDArray[np.int64]:
+def _arrivals(people: pd.DataFrame, citizen: Any, yrimmig: Yrimmig) -> NDArray[np.int64]:
     """YRIMMIG of those born outside the fifty states."""
     year = people["year"].to_numpy()
     first, last = arrival_interval(year, year - people["stay"].to_numpy())
@@ -209,7 +288,7 @@ def _arrivals(people: pd.DataFrame, citizen: Any, yrimmig: str) -> NDArray[np.in
     return np.where(citizen > 1, last, 0)
 
 
-def _labels(variable: str, yrimmig: str) -> dict[int, str]:
+def _labels(variable: str, yrimmig: Yrimmig) -> dict[int, str]:
     """Return the labels of a variable's codes, if it has any."""
     table = _all_labels()
     name = f"YRIMMIG {yrimmig}" if variable == "YRIMMIG" else variable
@@ -256,7 +335,7 @@ def _put(path: Path, content: str | bytes, compress: bool) -> Path:
     return temporary.replace(path)
 
 
-def _codebook(filename: str, years: list[int], yrimmig: str) -> bytes:
+def _codebook(filename: str, years: list[int], yrimmig: Yrimmig) -> bytes:
     """DDI 2.5 codebook with the parts that readers of IPUMS extracts want."""
     root = ElementTree.Element("codeBook", version="2.5", xmlns="ddi:codebook:2_5")
     _citation(_below(root, "docDscr"), f"Codebook for the SYNTHETIC extract {filename}")

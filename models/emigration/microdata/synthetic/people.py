@@ -7,46 +7,29 @@ and what is known of the foreign born of around 2000.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-AGES = "15-19 20-24 25-29 30-34 35-39 40-44 45-49 50-54 55-59 60-64 65-69 70-74 75+".split()
-AGE_GROUPS = ["0-14", *AGES]
+from bayesmig.models.emigration.microdata.ipums.panel import COLUMNS
+from bayesmig.models.emigration.microdata.levels import (
+    AGES,
+    CITIZENS,
+    COUNTRIES,
+    DURATIONS,
+    EDUCATIONS,
+    ENROLMENTS,
+    GENERATIONS,
+    HEALTHS,
+    ORIGINS,
+    RACES,
+    SEXES,
+)
+
 OLDEST = 90  # nobody is older: AGE's top code until 2002
-COUNTRIES = {  # country, as the rows of Table 13, to the models' origin
-    "Mexico": "Mexico",
-    "Central America": "Central America",
-    "North America": "North America",
-    "Cuba": "Cuba",
-    "Dominican Republic": "Caribbean",
-    "Other Caribbean": "Caribbean",
-    "Europe": "Europe",
-    "China": "China",
-    "India": "India",
-    "Philippines": "Asia",
-    "Korea": "Asia",
-    "Other Asia": "Asia",
-    "Africa": "Africa",
-    "Other": "Other",
-}
-ORIGINS = list(dict.fromkeys(COUNTRIES.values()))
-GENERATIONS = ["first", "second", "third"]
-SEXES = ["Female", "Male"]
-DURATIONS = ["0-4 yrs", "5-9 yrs", "10+ yrs"]
-CITIZENS = ["Naturalized", "Not a citizen"]
-ENROLMENTS = ["High school", "College", "Not enrolled"]
-EDUCATIONS = ["Less than high school", "High school", "Some college", "College graduate"]
-RACES = ["White", "Black", "Mexican", "Hispanic", "Other"]
-HEALTHS = ["Excellent", "Very good", "Good", "Fair", "Poor"]
-COLUMNS = (
-    "year serial pernum month generation age age_group sex country origin duration years_in_us "
-    "citizen owner oversample enrolment education race health weight followed moved returned "
-    "parent_pernum parent_generation parent_age parent_age_group parent_sex parent_origin "
-    "parent_enrolment parent_education parent_followed"
-).split()
 FIRST_SHARE, CHILD_SHARE = 0.614, 0.067  # foreign born of all; children of the foreign born
 PARENT_AGES = (20, 54)
 
@@ -215,7 +198,7 @@ def with_duration(table: pd.DataFrame) -> pd.DataFrame:
     duration = np.where(first, np.digitize(known, (5, 10)), 3)
     origin = np.array([ORIGINS.index(name) for name in COUNTRIES.values()])
     return table.assign(
-        age_group=labelled(np.clip(age // 5 - 2, 0, 13), AGE_GROUPS),
+        age_group=labelled(np.clip(age // 5 - 2, 0, 13), AGES),
         origin=labelled(origin[table["country"].cat.codes], ORIGINS),
         years_in_us=np.where(first, known, np.nan),
         duration=labelled(duration, [*DURATIONS, ""]),
@@ -247,14 +230,14 @@ def arrival_interval(year: Any, arrival: Any) -> tuple[NDArray[Any], NDArray[Any
 def with_parents(table: pd.DataFrame) -> pd.DataFrame:
     """Add whether a child's parent was followed up; put the columns in their order."""
     followed = table["followed"].to_numpy()[table["parent_row"]]
-    adult = (table["age_group"] != "0-14").to_numpy()
+    adult = (table["age_group"] != AGES[0]).to_numpy()
     table["parent_followed"] = pd.arrays.BooleanArray(followed, adult)
-    return table[COLUMNS]
+    return table[list(COLUMNS)]
 
 
 def _parent_columns(table: pd.DataFrame) -> pd.DataFrame:
     """The covariates of a child's parent; nothing for adults."""
-    adult = (table["age_group"] != "0-14").to_numpy()
+    adult = (table["age_group"] != AGES[0]).to_numpy()
     row = table["parent_row"].to_numpy()
     for name in ("pernum", "age"):
         values = table[name].to_numpy()[row].astype("int16")
@@ -280,7 +263,7 @@ def ages(rng: np.random.Generator, group: NDArray[np.int64]) -> NDArray[np.int64
     """Ages within five-year groups from 15-19; the last is open."""
     n = len(group)
     age = 15 + 5 * group + rng.integers(0, 5, n)
-    old = group == len(AGES) - 1
+    old = group == len(AGES) - 2  # the adults' groups begin with the second
     age[old] = np.minimum(75 + rng.exponential(6.0, int(old.sum())).astype(int), OLDEST)
     return age
 
@@ -351,7 +334,7 @@ def picked(rng: np.random.Generator, shares: Any, group: Any) -> NDArray[np.int6
     return code
 
 
-def labelled(codes: Any, labels: list[str]) -> pd.Categorical:
+def labelled(codes: Any, labels: Sequence[str]) -> pd.Categorical:
     """Codes as labels."""
     return pd.Categorical.from_codes(np.asarray(codes).astype("int8"), dtype=_dtype(tuple(labels)))
 

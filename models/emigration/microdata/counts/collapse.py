@@ -8,75 +8,72 @@ million persons as for their distinct patterns.
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bayesmig.errors import DataError, DataWarning, check_option
+from bayesmig.models.emigration.microdata.counts.attributes import decoded, written
+from bayesmig.models.emigration.microdata.ipums.flow import reasons
+from bayesmig.models.emigration.microdata.levels import (
+    AGES,
+    CITIZENS,
+    COUNTRIES,
+    DURATIONS,
+    EDUCATIONS,
+    ENROLMENTS,
+    GENERATIONS,
+    HEALTHS,
+    ORIGINS,
+    RACES,
+    SEXES,
+)
 
 if TYPE_CHECKING:
     import duckdb
 
-    from bayesmig.models.emigration.microdata.linking import Panel
+    from bayesmig.models.emigration.microdata.ipums.panel import Panel
 
-AGES = "0-14 15-19 20-24 25-29 30-34 35-39 40-44 45-49 50-54 55-59 60-64 65-69 70-74 75+".split()
 LEVELS: dict[str, tuple[str, ...]] = {
-    "generation": ("first", "second", "third"),
+    "generation": GENERATIONS,
     "mexican": ("Mexican", "Non-Mexican"),
-    "country": (
-        "Mexico",
-        "Central America",
-        "North America",
-        "Cuba",
-        "Dominican Republic",
-        "Other Caribbean",
-        "Europe",
-        "China",
-        "India",
-        "Philippines",
-        "Korea",
-        "Other Asia",
-        "Africa",
-        "Other",
-    ),
-    "origin": (
-        "Mexico",
-        "Central America",
-        "North America",
-        "Cuba",
-        "Caribbean",
-        "Europe",
-        "China",
-        "India",
-        "Asia",
-        "Africa",
-        "Other",
-    ),
-    "age_group": tuple(AGES),
-    "sex": ("Female", "Male"),
-    "duration": ("0-4 yrs", "5-9 yrs", "10+ yrs"),
-    "citizen": ("Naturalized", "Not a citizen"),
+    "country": tuple(COUNTRIES),
+    "origin": ORIGINS,
+    "age_group": AGES,
+    "sex": SEXES,
+    "duration": DURATIONS,
+    "citizen": CITIZENS,
     "owner": ("Owner", "Renter", "Not asked"),
     "oversample": ("Oversample", "Main sample"),
-    "enrolment": ("High school", "College", "Not enrolled"),
-    "education": ("Less than high school", "High school", "Some college", "College graduate"),
-    "race": ("White", "Black", "Mexican", "Hispanic", "Other"),
-    "health": ("Excellent", "Very good", "Good", "Fair", "Poor", "Not asked"),
+    "enrolment": ENROLMENTS,
+    "education": EDUCATIONS,
+    "race": RACES,
+    "health": (*HEALTHS, "Not asked"),
 }
 # What can be left out, for fewer patterns; everybody has the others: generation, age_group,
 # sex and mexican.
-COVARIATES = ("country", "duration", "year", "owner", "oversample", "enrolment", "education")
+Covariate = Literal["country", "duration", "year", "owner", "oversample", "enrolment", "education"]
+COVARIATES: tuple[Covariate, ...] = get_args(Covariate)
+Mortality = Literal["own", "marginal"]
+Weights = Literal["counts", "effective"]
 # A child is followed up, and moves, with its parent: these are the parent's for a child.
-HOUSEHOLD = ("generation", "mexican", "origin", "age_group", "sex", "enrolment", "education")
+HOUSEHOLD_COVARIATES = (
+    "generation",
+    "mexican",
+    "origin",
+    "age_group",
+    "sex",
+    "enrolment",
+    "education",
+)
 OWN = ("mexican", "country", "age_group", "sex", "duration", "year", "citizen")
 SHARED = ("year", "owner", "oversample")
 ADULT = ("mexican", "origin", "age_group", "sex", *SHARED, "enrolment")
-MORTALITY = ("race", "health")
+OWN_HEALTH = ("race", "health")
 PEOPLE = """
 CREATE OR REPLACE TEMP VIEW counted AS
 SELECT
@@ -101,9 +98,9 @@ FROM person
 def collapse(
     panel: Panel,
     *,
-    covariates: Sequence[str] = COVARIATES,
-    mortality: str = "own",
-    weights: str = "counts",
+    covariates: Sequence[Covariate] = COVARIATES,
+    mortality: Mortality = "own",
+    weights: Weights = "counts",
     citizens: bool = False,
 ) -> xr.Dataset:
     """Count the persons of a panel by pattern of covariates.
@@ -139,9 +136,9 @@ def collapse(
         ``moved_people`` and ``moved``, ``returned_people`` and ``returned``: persons, or
         effective persons; ``health_people``: persons by race and health.  ``weight``
         (pattern): sum of the survey's weights, persons.
-        The covariates are integer codes whose labels are in ``attrs["labels"]``, a JSON list.
-        Attributes: title, synthetic, likelihood, mortality, persons, years, and the flow of
-        persons as JSON (see `flow`).
+        The covariates are integer codes (`attributes.labels`, `attributes.decoded`).
+        Attributes: title, synthetic, left_out, likelihood, mortality, and what
+        `attributes.persons`, `attributes.years` and `attributes.flow` read.
 
     Raises
     ------
@@ -150,8 +147,8 @@ def collapse(
     StudyError
         For options that do not exist.
     """
-    check_option("weights", weights, ("counts", "effective"))
-    check_option("mortality", mortality, ("own", "marginal"))
+    check_option("weights", weights, get_args(Weights))
+    check_option("mortality", mortality, get_args(Mortality))
     for name in covariates:
         check_option("covariates", name, COVARIATES)
     connection = panel.connection
@@ -161,13 +158,18 @@ def collapse(
     left_out = {*COVARIATES} - {*covariates}
     left_out |= {"origin"} if "country" in left_out else set()
     left_out |= set() if citizens else {"citizen"}
-    left_out |= {*MORTALITY} if mortality == "marginal" else set()
+    left_out |= {*OWN_HEALTH} if mortality == "marginal" else set()
 
     def kept(*names: str) -> tuple[str, ...]:
         return tuple(n for n in names if n.removeprefix("household_") not in left_out)
 
-    first = (*OWN, *SHARED[1:], *MORTALITY, *(f"household_{name}" for name in HOUSEHOLD))
-    second = (*ADULT, "education", *MORTALITY)
+    first = (
+        *OWN,
+        *SHARED[1:],
+        *OWN_HEALTH,
+        *(f"household_{name}" for name in HOUSEHOLD_COVARIATES),
+    )
+    second = (*ADULT, "education", *OWN_HEALTH)
     parts = [
         _table(connection, "", "pattern", kept(*first), "followed",
                "generation = 'first'", weights),
@@ -178,7 +180,7 @@ def collapse(
         _table(connection, "returned_", "returned_pattern", kept(*OWN), "returned",
                "returned IS NOT NULL AND generation = 'first'", weights),
         _table(connection, "health_", "health_pattern",
-               ("generation", "mexican", "age_group", "sex", *MORTALITY), "followed",
+               ("generation", "mexican", "age_group", "sex", *OWN_HEALTH), "followed",
                "NOT child", "counts").drop_vars("followed"),
     ]  # fmt: skip
     data = xr.merge(parts)
@@ -200,26 +202,12 @@ def collapse(
             "synthetic": int(bool(panel.attrs.get("synthetic"))),
             "likelihood": _likelihood(weights, scale),
             "mortality": mortality,
-            "persons": json.dumps(persons),
-            "years": json.dumps([int(year) for year in years]),
+            "left_out": reasons(panel.flow),
+            "persons": written(persons),
+            "years": written([int(year) for year in years]),
             "flow": panel.flow.to_json(orient="records"),
         }
     )
-
-
-def labels(data: xr.Dataset, name: str) -> list[str]:
-    """Labels of a covariate, in the order of its codes."""
-    return json.loads(data[name].attrs["labels"])
-
-
-def decoded(data: xr.Dataset, name: str) -> np.ndarray:
-    """A covariate as labels (pattern)."""
-    return np.asarray(labels(data, name), dtype=object)[data[name].values]
-
-
-def flow(data: xr.Dataset) -> pd.DataFrame:
-    """Return the flow table of the panel that was counted: year, step, persons."""
-    return pd.DataFrame(json.loads(data.attrs["flow"]))
 
 
 def _warn_of_unasked(data: xr.Dataset) -> None:
@@ -305,7 +293,7 @@ def _codes(values: pd.Series, column: str, dim: str) -> tuple[str, np.ndarray, d
     if strange:
         raise DataError(f"{column}: unknown {', '.join(strange)}; valid: {', '.join(usual or ())}")
     codes = pd.Categorical(words, categories=order).codes
-    return dim, codes.astype("int16"), {"labels": json.dumps(order)}
+    return dim, codes.astype("int16"), {"labels": written(order)}
 
 
 def _likelihood(weights: str, scale: dict[str, float]) -> str:
