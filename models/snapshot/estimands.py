@@ -39,13 +39,14 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset
-        Each with its ``units``.  Scalars (...): ``solitary_share`` (phi), ``mean_trips_2016`` (m_C(tau)),
-        ``circular_share_of_crossings`` (eq. 43), ``retirement_prob`` (q), ``retired_share``
-        (Q(tau) / (1 - phi)), ``circular_sojourn_within_2_years``,
-        ``mean_solitary_sojourn``, ``mean_circular_sojourn`` (years), ``total_crossings``
-        (T, eq. 44) and ``population_2016`` (millions); the year is the window's last.
-        Curves (..., year): ``population``, ``solitary_crossings``,
-        ``circular_crossings`` (millions, eqs. 45, 46), ``trips_at_home`` (eq. 38);
+        Each variable has its ``units``.  Scalars (...): ``solitary_share`` (phi),
+        ``mean_trips_2016`` (m_C(tau)), ``circular_share_of_crossings`` (eq. 43),
+        ``retirement_prob`` (q), ``retired_share`` (Q(tau) / (1 - phi)),
+        ``circular_sojourn_within_2_years``, ``mean_solitary_sojourn``,
+        ``mean_circular_sojourn`` (years), ``total_crossings`` (T, millions, eq. 44) and
+        ``population_2016`` (millions); the year is the window's last.
+        Curves (..., year): ``population`` (millions), ``solitary_crossings``,
+        ``circular_crossings`` (millions a year, eqs. 45, 46), ``trips_at_home`` (eq. 38);
         (..., stay): ``emigration_hazard``, the chance to leave the United States in that
         year of a randomly chosen trip's stay, for the single-year classes (beyond, an even
         spread makes the hazard what it is).

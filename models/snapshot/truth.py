@@ -108,21 +108,23 @@ def completed(truth: xr.Dataset) -> xr.Dataset:
     solitary_home = phi * np.convolve(f_s, np.cumsum(a_s))[: len(f_s)]
     flow = phi * f_s + (1 - phi) * trips
     counted = truth["year"].values >= CROSSINGS_SINCE
-    by_year = {
+    derived = {
         "circular_departures": trips / trips.sum(),
         "mean_trips": _ratio(np.cumsum(trips), np.cumsum(g)),
         "trips_at_home": _ratio(
             solitary_home + (1 - phi) * carried, solitary_home + (1 - phi) * home
         ),
     }
-    return truth.assign(
-        {name: ("year", values) for name, values in by_year.items()},
-        total_crossings=CROSSINGS * flow.sum() / flow[counted].sum(),
-    )
+    total = CROSSINGS * flow.sum() / (flow[counted].sum() or np.nan)  # of a window before it
+    by_year = {name: ("year", values) for name, values in derived.items()}
+    return truth.assign(by_year).assign(total_crossings=total)
 
 
 def _circular(
-    first: NDArray[np.float64], repeat_prob: NDArray[np.float64], stay: NDArray[np.float64], q: float
+    first: NDArray[np.float64],
+    repeat_prob: NDArray[np.float64],
+    stay: NDArray[np.float64],
+    q: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Trips, migrants at home and trips that these have made, by year, of one circular migrant."""
     years = len(first)

@@ -144,16 +144,7 @@ def given(form, window, options, n, seed):
 def shipped():
     """The study's truth as a point."""
     truth = oracle.shipped_truth()
-    names = {
-        "solitary_share": "phi",
-        "retirement_prob": "q",
-        "solitary_departures": "f_s",
-        "rookie_departures": "g",
-        "repeat_prob": "rho",
-        "solitary_sojourn": "a_s",
-        "circular_sojourn": "a_c",
-    }
-    return {key: np.array(truth[value]) for key, value in names.items()}
+    return {key: np.array(truth[value]) for key, value in oracle.NAMES.items()}
 
 
 def cells_of(model):
@@ -343,7 +334,8 @@ def test_parametrizations_agree(study, calibration):
     for observed in likelihoods[0]:
         np.testing.assert_allclose(likelihoods[1][observed], likelihoods[0][observed], **EXACT)
     found = [
-        {**p, **evaluate.derived(m, p, strict=False)} for m, p in zip(models, (one, two), strict=True)
+        {**p, **evaluate.derived(m, p, strict=False)}
+        for m, p in zip(models, (one, two), strict=True)
     ]
     assert set(found[0]) == set(found[1])
     for variable in found[0]:
