@@ -99,9 +99,7 @@ def read_text(path: Path, encoding_errors: str = "strict") -> pd.DataFrame:
     return pd.DataFrame(list(kept.values()), index=list(kept), columns=header, dtype=str)
 
 
-def text_rows(
-    path: Path, encoding_errors: str = "strict"
-) -> Iterator[tuple[int, list[str]]]:
+def text_rows(path: Path, encoding_errors: str = "strict") -> Iterator[tuple[int, list[str]]]:
     """Yield the records of a .csv file with the line that each begins on, empty ones left out.
 
     Raises
