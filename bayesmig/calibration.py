@@ -1,22 +1,43 @@
-"""Does the model recover what it should, and what do the priors decide?"""
+"""Does the model recover what it should: calibration by simulation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmig import evaluate
-from bayesmig.errors import StudyError
-from bayesmig.fitting import Compiled, _array, add_groups, compile
+from bayesmig import _upstream, evaluate, observed
+from bayesmig.ready import Built, Compiled, build, compile
 from bayesmig.study import Study, load_study
 
 PROBABILITIES = (0.5, 0.9)
 RANKS = 100  # draws kept for a rank, thinned so that they are nearly independent
+
+
+@dataclass(frozen=True)
+class Job:
+    """One refit of a calibration.
+
+    Attributes
+    ----------
+    built : Built
+        The graph; its sizes, and its data where none are held in their place.
+    truth : Dataset
+        Estimands.
+    held : mapping of str to ndarray
+        Data of the graph by name, in the place of its own.
+    seed : int
+    """
+
+    built: Built
+    truth: xr.Dataset
+    held: Mapping[str, np.ndarray]
+    seed: int
 
 
 def calibrate(
@@ -56,6 +77,11 @@ def calibrate(
     progress : bool
     **options
         Of the graph.
+
+    Raises
+    ------
+    StudyError
+        If the graph observes what other data cannot take the place of.
 
     Returns
     -------
@@ -133,59 +159,19 @@ def coverage(found: xr.Dataset) -> pd.DataFrame:
     return table
 
 
-def sensitivity(fitted: xr.DataTree, quantity: str | None = None) -> pd.DataFrame:
-    """Power-scaling sensitivity of the estimands to the priors and to the likelihood.
-
-    Only the priors of the study's own parameters are scaled, not the density of the
-    effects that they govern, which ArviZ would scale too.
-
-    Parameters
-    ----------
-    fitted : DataTree
-    quantity : str, optional
-        One of the estimands; all of them by default.
-
-    Returns
-    -------
-    DataFrame
-        ``prior`` and ``likelihood`` sensitivity and ArviZ's ``diagnosis`` per quantity.
-    """
-    import arviz as az
-
-    whole = add_groups(fitted, ("log_likelihood", "log_prior"))
-    population = set(load_study(fitted.attrs["study"]).priors().specs)
-    names = [name for name in whole["log_prior"].data_vars if name in population]
-    estimands = whole["estimands"].to_dataset()
-    if quantity is not None:
-        if quantity not in estimands:
-            raise StudyError(f"no quantity {quantity!r}; it has {', '.join(map(str, estimands))}")
-        estimands = estimands[[quantity]]
-    tree = xr.DataTree.from_dict(
-        {
-            "posterior": estimands,
-            "log_prior": whole["log_prior"].to_dataset(),
-            "log_likelihood": whole["log_likelihood"].to_dataset(),
-        }
-    )
-    with np.errstate(invalid="ignore"):  # a constant has no density to compare
-        return az.psense_summary(tree, prior_var_names=names, round_to=12)
-
-
-def _prior_jobs(ready: Compiled, n: int, seed: int) -> list[tuple[Any, ...]]:
+def _prior_jobs(ready: Compiled, n: int, seed: int) -> list[Job]:
     """Truths from the prior, data through the graph."""
-    model = ready.model
+    model, study = ready.model, ready.study
+    held = observed.data_names(model)
     values = evaluate.prior_draws(model, n, seed)
-    observed = {rv.name: model.rvs_to_values[rv].name for rv in model.observed_RVs}
-    truths = evaluate.dataset(
-        model, {k: v[None] for k, v in values.items() if k not in observed}, ("chain", "draw")
-    )
-    truth = ready.study.estimands(truths, ready.data).isel(chain=0)
+    drawn = {name: value[None] for name, value in values.items() if name not in held}
+    truths = evaluate.dataset(model, drawn, ("chain", "draw"))
+    truth = study.estimands(truths, ready.data).isel(chain=0)
     return [
-        (
-            model,
-            ready.data,
+        Job(
+            ready,
             truth.isel(draw=i),
-            {held: values[rv][i] for rv, held in observed.items()},
+            {data: values[rv][i] for rv, data in held.items()},
             seed + i,
         )
         for i in range(n)
@@ -194,30 +180,32 @@ def _prior_jobs(ready: Compiled, n: int, seed: int) -> list[tuple[Any, ...]]:
 
 def _given_jobs(
     ready: Compiled, n: int, seed: int, simulate: Callable[[int], xr.Dataset]
-) -> list[tuple[Any, ...]]:
+) -> list[Job]:
     """Data sets with their truth, as a study simulates them."""
-    jobs: list[tuple[Any, ...]] = []
+    jobs = []
     for i in range(n):
         data = simulate(seed + i)
-        truth = ready.study.estimands(ready.study._part("data").truth(data), data)
-        model = ready.study.build(data, ready.priors, **ready.options)
-        jobs.append((model, data, truth, {}, seed + i))
+        truth = ready.study.estimands(ready.study.truth(data), data)
+        built = build(ready.study, data, ready.priors, **ready.options)
+        jobs.append(Job(built, truth, {}, seed + i))
     return jobs
 
 
-def _one(ready: Compiled, job: tuple[Any, ...], draws: int, tune: int) -> xr.Dataset:
+def _one(ready: Compiled, job: Job, draws: int, tune: int) -> xr.Dataset:
     """Refit one simulated data set and set its draws against the truth."""
-    model, data, truth, held, seed = job
-    density = ready.graph.bind(model, seed, held)
+    model = job.built.model
+    density = ready.graph.bind(model, job.seed, job.held)
     settings = {**ready.study.sampling, **ready.priors.sampling}
     settings = {k: v for k, v in settings.items() if k not in ("draws", "tune")}
-    raw = density.sample(seed=seed, progress=False, draws=draws, tune=tune, chains=1, **settings)
-    values = evaluate.parameters(model, density.split(_array(raw, "posterior", "unconstrained")))
+    raw = density.sample(
+        seed=job.seed, progress=False, draws=draws, tune=tune, chains=1, **settings
+    )
+    values = evaluate.parameters(model, density.split(_upstream.unconstrained(raw)))
     posterior = evaluate.dataset(model, values, ("chain", "draw"))
-    estimands = ready.study.estimands(posterior, data).isel(chain=0, drop=True)
+    estimands = ready.study.estimands(posterior, job.built.data).isel(chain=0, drop=True)
     names = pd.Index(list(estimands.data_vars), name="quantity")
     sampled = estimands.to_dataarray("quantity").transpose("draw", ...)
-    known = truth[list(names)].to_dataarray("quantity")
+    known = job.truth[list(names)].to_dataarray("quantity")
     known = known.drop_vars([c for c in known.coords if c not in known.dims])
     ends = [(1 - p) / 2 for p in PROBABILITIES], [(1 + p) / 2 for p in PROBABILITIES]
     probability = {"probability": list(PROBABILITIES)}

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from rich.console import Console
 
+    from bayesmig.study import Study
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -34,6 +36,10 @@ Which = Annotated[
 ]
 DataFile = Annotated[
     Path | None, typer.Option("--data", help="your own file instead of the example")
+]
+How = Annotated[
+    list[str] | None,
+    typer.Option("--read", "-r", help="how to read --data, name=value (e.g. missing=casewise)"),
 ]
 PriorChoice = Annotated[
     str | None, typer.Option("--priors", "-p", help="a named set or a TOML file")
@@ -98,6 +104,7 @@ def fit(
     output: Annotated[Path, typer.Option("--output", help="where to save the fit (.nc)")],
     data: DataFile = None,
     example: Which = None,
+    read: How = None,
     prior: PriorChoice = None,
     option: Pairs = None,
     draws: Annotated[int | None, typer.Option(help="draws of each chain")] = None,
@@ -106,13 +113,14 @@ def fit(
     seed: Annotated[int, typer.Option(help="the same seed gives the same draws")] = 1,
 ) -> None:
     """Fit a study and save the draws."""
-    options = _pairs(option)
-    for name in ("draws", "tune", "chains", "seed"):
-        if name in options:
-            raise StudyError(f"{name} is no option of the graph: --{name} {options[name]}")
+    for pair in option or []:
+        name, _, value = pair.partition("=")
+        if name in ("draws", "tune", "chains", "seed"):
+            raise StudyError(f"{name} is no option of the graph: --{name} {value}")
+    options = _options(study, option)
     fitted = _fit(
         study,
-        _data(study, data, example),
+        _data(study, data, example, read),
         prior,
         draws=draws,
         tune=tune,
@@ -120,7 +128,7 @@ def fit(
         seed=seed,
         **options,
     )
-    from bayesmig.fitting import save_fit
+    from bayesmig.results import save_fit
 
     print(f"saved {save_fit(fitted, output)}; next: bayesmig compare {output}")
 
@@ -135,7 +143,7 @@ def compare(
     """Print the posterior beside the printed numbers."""
     from bayesmig.comparison import compare as compare_fit
     from bayesmig.comparison import headline
-    from bayesmig.fitting import open_fit
+    from bayesmig.results import open_fit
 
     fitted = open_fit(path)
     if csv is not None:
@@ -154,8 +162,8 @@ def report(
     path: FitPath, output: Annotated[Path, typer.Option("--output", help="folder")] = Path("out")
 ) -> None:
     """Write report.html for a saved fit."""
-    from bayesmig.fitting import open_fit
     from bayesmig.reporting import report as write_report
+    from bayesmig.results import open_fit
 
     print(f"wrote {write_report(open_fit(path), output)}")
 
@@ -165,6 +173,7 @@ def calibrate(
     study: StudyName,
     example: Which = None,
     data: DataFile = None,
+    read: How = None,
     prior: PriorChoice = None,
     n: Annotated[int, typer.Option(help="simulated data sets")] = 200,
     draws: Annotated[int, typer.Option(help="draws of each refit, after as many for tuning")] = 600,
@@ -184,18 +193,18 @@ def calibrate(
         raise StudyError(f"truth={truth!r}; valid: prior, example")
     if truth == "example" and data is not None:
         raise StudyError("--truth example simulates the study's example, not --data")
-    which = _pairs(example)
+    which = _pairs(example, loaded, "example") if truth == "example" else {}
     started = time.perf_counter()
     found = run(
         loaded,
-        _data(study, data, example),
+        _data(study, data, example, read),
         prior,
         n=n,
         draws=draws,
         tune=draws,
         seed=seed,
         simulate=(lambda s: loaded.simulate(seed=s, **which)) if truth == "example" else None,
-        **_pairs(option),
+        **_options(study, option),
     )
     table = coverage(found)
     print(_markdown(table))
@@ -237,8 +246,8 @@ def demo(
 
     from bayesmig.comparison import compare as compare_fit
     from bayesmig.comparison import headline, quantities
-    from bayesmig.fitting import save_fit
     from bayesmig.reporting import report as write_report
+    from bayesmig.results import save_fit
 
     console.print("\n3. Posterior and print")
     shown = headline(fitted)
@@ -283,36 +292,36 @@ def _fit(study: str, data: xr.Dataset, priors: Any, **settings: Any) -> xr.DataT
     return fitted
 
 
-def _data(study: str, path: Path | None, example: list[str] | None) -> xr.Dataset:
+def _data(
+    study: str, path: Path | None, example: list[str] | None, read: list[str] | None
+) -> xr.Dataset:
     from bayesmig.study import load_study
 
     loaded = load_study(study)
     if path is not None:
         if example:
             raise StudyError("give --data or --example, not both")
-        return loaded.read(path)
-    return loaded.example(**_pairs(example))
+        return loaded.read(path, **_pairs(read, loaded, "read"))
+    if read:
+        raise StudyError("--read says how to read --data, which is not given")
+    return loaded.example(**_pairs(example, loaded, "example"))
 
 
-def _pairs(pairs: list[str] | None) -> dict[str, Any]:
-    """Read name=value options: numbers, lists of numbers, or words."""
-    read: dict[str, Any] = {}
-    for pair in pairs or []:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise StudyError(f"{pair!r} is not name=value")
-        items = [_number(item) for item in value.split(",")]
-        read[name] = items[0] if len(items) == 1 else items
-    return read
+def _options(study: str, pairs: list[str] | None) -> dict[str, Any]:
+    """Read options of the graph by their declared types."""
+    from bayesmig.study import load_study
+
+    return _pairs(pairs, load_study(study), "build") if pairs else {}
 
 
-def _number(word: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(word)
-        except ValueError:
-            continue
-    return word
+def _pairs(pairs: list[str] | None, study: Study, verb: str) -> dict[str, Any]:
+    """Read name=value words as arguments of one of a study's verbs."""
+    from bayesmig.options import parse
+
+    if not pairs:
+        return {}
+    words = {"build": "option", "example": "argument of example", "read": "argument of read"}
+    return parse(pairs, study.arguments(verb), words[verb])
 
 
 def _markdown(table: pd.DataFrame) -> str:
@@ -334,7 +343,7 @@ def _console() -> Console:
 
 def _print_comparison(comparison: pd.DataFrame) -> None:
     """Print a comparison, a table for each quantity or one for all that have no coordinates."""
-    from bayesmig.comparison import data_title, tables
+    from bayesmig.comparison import data_title, tables, title_of
 
     for name, table in tables(comparison).items():
         printed = _percent(table.published_prob)
@@ -352,7 +361,7 @@ def _print_comparison(comparison: pd.DataFrame) -> None:
             | ({} if row.coordinates else {"contraction": _or_blank(row.contraction, 2)})
             for _, row in table.iterrows()
         ]
-        title = f"{data_title(comparison.attrs)}: {name}, {comparison.attrs['unit']}"
+        title = f"{data_title(comparison.attrs)}: {title_of(name, table)}"
         _print_rows(shown, title)
 
 

@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmig.diagnostics import worst_of
 from bayesmig.errors import StudyError, unknown
+from bayesmig.printed import label_columns
 
 USUAL = 0.95  # probability of the posterior's interval where print has none
 COLUMNS = (
-    "quantity coordinates published published_low published_high published_prob mean sd low high "
-    "ci_prob difference_se overlap width_ratio contraction ess r_hat source note"
+    "quantity coordinates units published published_low published_high published_prob mean sd low "
+    "high ci_prob difference_se overlap width_ratio contraction ess r_hat source note"
 ).split()
-MEASURES = ("quantity", "estimate", "se", "ci_low", "ci_high", "ci_prob", "source", "note")
 
 
 def published_rows(fitted: xr.DataTree) -> pd.DataFrame:
@@ -33,7 +34,7 @@ def quantities(fitted: xr.DataTree) -> list[str]:
 def headline(fitted: xr.DataTree) -> list[str]:
     """Names of the quantities to show first: those without coordinates, or the first one."""
     rows = published_rows(fitted)
-    dims = [column for column in rows if column not in MEASURES]
+    dims = label_columns(rows)
     scalar = rows.loc[(rows[dims] == "").all(axis=1), "quantity"]
     return list(dict.fromkeys(scalar)) or quantities(fitted)[:1]
 
@@ -41,16 +42,22 @@ def headline(fitted: xr.DataTree) -> list[str]:
 def tables(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Cut a comparison into tables to show: numbers without coordinates together, then by quantity.
 
-    Each has columns ``label``, the coordinates or, where there are none, the quantity; and
-    ``decimals``, the digits after the point with which the quantity is printed.
+    Each has columns ``label``, the coordinates or, where there are none, the quantity with
+    its units; and ``decimals``, the digits after the point with which the quantity is printed.
     """
     scalar = table.coordinates == ""
-    words = table.quantity.str.replace("_", " ")
+    words = table.quantity.str.replace("_", " ") + " (" + table.units + ")"
     digits = table.published.map(_decimals).groupby(table.quantity).transform("max")
     table = table.assign(label=table.coordinates.where(~scalar, words), decimals=digits)
     named = dict.fromkeys(table.quantity[~scalar])
     parts = {"headline numbers": table[scalar]} if scalar.any() else {}
     return parts | {n.replace("_", " "): table[~scalar & (table.quantity == n)] for n in named}
+
+
+def title_of(name: str, table: pd.DataFrame) -> str:
+    """Name one of the `tables` with its units, where its rows do not say them."""
+    several = (table.coordinates == "").any()
+    return name if several or not len(table) else f"{name}, {table.units.iloc[0]}"
 
 
 def data_title(attrs: Mapping[Any, Any]) -> str:
@@ -82,14 +89,14 @@ def compare(
     Returns
     -------
     DataFrame
-        quantity, coordinates, published, published_low, published_high, published_prob,
+        quantity, coordinates, units, published, published_low, published_high, published_prob,
         mean, sd, low, high, ci_prob (equal-tailed interval), difference_se (posterior
         mean less published, in published standard errors), overlap (of the two
         intervals: intersection over union), width_ratio (posterior interval over the
         published one at its probability), contraction (the share of the prior's variance
         that the data have taken away), ess (the lower of bulk and tail), r_hat, source,
-        note.  Values in the study's unit, NaN where print has no interval; ``attrs`` name
-        study, unit and data.  No rows where no printed number belongs to the data.
+        note.  Values in the quantity's units, NaN where print has no interval; ``attrs``
+        name study and data.  No rows where no printed number belongs to the data.
 
     Raises
     ------
@@ -109,18 +116,16 @@ def compare(
     if ci_prob is not None and not 0 < ci_prob < 1:
         raise StudyError(f"ci_prob must be between 0 and 1, got {ci_prob!r}")
     estimands = fitted["estimands"].to_dataset()
-    dims = [column for column in rows if column not in MEASURES]
+    dims = label_columns(rows)
     table = pd.DataFrame(columns=COLUMNS)  # no printed number belongs to these data
     if len(rows):
-        ess, rhat = _diagnostics(estimands[names])
+        ess, rhat = worst_of(estimands[names])
         prior_sd = fitted["prior_sd"].to_dataset() if "prior_sd" in fitted else ess * np.nan
         records = rows.to_dict("records")
         table = pd.DataFrame(
             [_compare_row(row, dims, estimands, prior_sd, ess, rhat, ci_prob) for row in records]
         )
-    table.attrs = {
-        name: fitted.attrs[name] for name in ("study", "unit", "data_title", "synthetic")
-    }
+    table.attrs = {name: fitted.attrs[name] for name in ("study", "data_title", "synthetic")}
     return table
 
 
@@ -144,6 +149,7 @@ def _compare_row(
     return {
         "quantity": name,
         "coordinates": ", ".join(map(str, at.values())),
+        "units": estimands[name].attrs["units"],
         "published": row["estimate"],
         "published_low": row["ci_low"],
         "published_high": row["ci_high"],
@@ -182,13 +188,3 @@ def _overlap(one: tuple[float, float], other: tuple[float, float]) -> float:
 
 def _contraction(sd: float, prior_sd: float) -> float:
     return 1 - (sd / prior_sd) ** 2 if prior_sd > 0 else np.nan
-
-
-def _diagnostics(estimands: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
-    import arviz as az
-
-    with np.errstate(invalid="ignore", divide="ignore"):  # a constant has neither: NaN
-        bulk, tail = az.ess(estimands, method="bulk"), az.ess(estimands, method="tail")
-        several = estimands.sizes["chain"] > 1
-        rhat = az.rhat(estimands) if several else xr.full_like(bulk, np.nan)
-    return np.minimum(bulk, tail), rhat

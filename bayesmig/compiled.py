@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmig.errors import StudyError
+from bayesmig import _upstream
+from bayesmig.errors import StudyError, unknown
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -93,14 +94,19 @@ class CompiledGraph:
         """Bind the compiled graph to the data, numbers and sizes of ``model``.
 
         ``held`` puts other values (of the same shape) in the place of the model's data.
+
+        Raises
+        ------
+        StudyError
+            For data that the graph does not have, or of another shape.
         """
         shared, held = _density(model)[1], held or {}
+        for name in held:
+            if name not in self.names:
+                raise StudyError(unknown("data of the graph", name, self.names))
         start = model.initial_point(random_seed=seed)
         points = [np.array(start[v.name], dtype=float, order="C") for v in model.value_vars]
-        values = [
-            np.array(held.get(name, shared[name].get_value()), order="C", copy=True)
-            for name in self.names
-        ]
+        values = [_held(name, shared[name].get_value(), held) for name in self.names]
         return NativeDensity(self, tuple(points), tuple(values))
 
     @cached_property
@@ -111,7 +117,7 @@ class CompiledGraph:
         """Return (C function for nutpie, address of the gradient), compiled once per types."""
         key = tuple((a.dtype.str, a.ndim) for a in (*points, *values))
         if key not in self._glue:
-            self._glue[key] = _make_glue(self.function.vm.jit_fn, points, values)
+            self._glue[key] = _make_glue(_upstream.compiled_function(self.function), points, values)
         return self._glue[key]
 
 
@@ -176,6 +182,14 @@ class NativeDensity:
                 "under this graph, or the priors exclude them"
             )
         return nutpie.sample(_nutpie_model(self), seed=seed, progress_bar=progress, **settings)
+
+
+def _held(name: str, own: Any, held: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the values of one of the model's data, or those held in their place."""
+    value = np.array(held.get(name, own), dtype=np.asarray(own).dtype, order="C", copy=True)
+    if value.shape != np.shape(own):
+        raise StudyError(f"data {name!r} have shape {np.shape(own)}, those given {value.shape}")
+    return value
 
 
 def compile_graph(model: pm.Model) -> tuple[CompiledGraph, bool]:
@@ -247,9 +261,7 @@ def _make_glue(
     from numba import carray, cfunc, types
 
     gradient(*points, *values)  # compiles, or loads from PyTensor's cache
-    signature = gradient.nopython_signatures[-1]
-    result = gradient.get_compile_result(signature)
-    address = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+    signature, address = _upstream.compiled_address(gradient)
     arguments = types.BaseTuple.from_types(tuple(signature.args[0].types))
     called = types.FunctionType(signature.return_type(arguments))
 
@@ -362,41 +374,13 @@ def _start(density: NativeDensity, seed: int) -> np.ndarray:
 
 def _nutpie_model(density: NativeDensity) -> Any:
     """Dress a density as one of nutpie's compiled models."""
-    from nutpie import _lib
-    from nutpie.sample import CompiledModel
-
     function, table = density.native()
-    copy, size = _copy_function(), density.size
-    dim = "parameter"
-
-    class Model(CompiledModel):
-        n_dim = size
-        shapes: Mapping[str, Any] = {"unconstrained": (size,)}
-        coords: Mapping[str, Any] = {dim: range(size)}
-
-        def _make_sampler(self, settings, init_mean, cores, progress_type, callback, rate, store):
-            keep = (density, function, copy, table)  # nothing of these may be freed meanwhile
-            variables = _lib.PyVariable.new_variables(
-                ["unconstrained"], ["float64"], [(size,)], {dim: size}, {"unconstrained": (dim,)}
-            )
-            model = _lib.PyMcModel(
-                _lib.LogpFunc(function.address, table.ctypes.data, keep),
-                _lib.ExpandFunc(size, size, copy.address, table.ctypes.data, keep),
-                variables,
-                size,
-                {dim: size},
-                {dim: _index(size)},
-                lambda seed: _start(density, seed),
-                lambda *args, **kwargs: None,
-            )
-            return _lib.PySampler.from_pymc(
-                settings, cores, model, progress_type, callback, rate, store
-            )
-
-    return Model({"unconstrained": (dim,)})
-
-
-def _index(size: int) -> Any:
-    import pandas as pd
-
-    return pd.RangeIndex(size)
+    copy = _copy_function()
+    return _upstream.nutpie_model(
+        density.size,
+        function,
+        copy,
+        table,
+        lambda seed: _start(density, seed),
+        (density, function, copy, table),
+    )

@@ -246,9 +246,11 @@ def _storable(value: Any) -> bool:
         return True
     if isinstance(value, list | tuple):
         kinds = {str if isinstance(v, str) else float for v in value if _storable(v)}
-        return len(value) > 0 and all(_storable(v) and np.ndim(v) == 0 for v in value) and len(
-            kinds
-        ) == 1
+        return (
+            len(value) > 0
+            and all(_storable(v) and np.ndim(v) == 0 for v in value)
+            and len(kinds) == 1
+        )
     return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iufU"
 
 

@@ -1,18 +1,26 @@
 """The errors and warnings that bayesmig raises by name."""
 
 import difflib
+import warnings
 from collections.abc import Iterable
+from pathlib import Path
+
+_PACKAGE = str(Path(__file__).parent)
 
 
-class DataError(ValueError):
+class BayesmigError(ValueError):
+    """What bayesmig raises by name: one sentence on what is wrong, and what is valid."""
+
+
+class DataError(BayesmigError):
     """Data that a study cannot take: says which file, column, row or variable."""
 
 
-class PriorError(ValueError):
+class PriorError(BayesmigError):
     """A prior that the graph cannot take: says which parameter, and what is valid."""
 
 
-class StudyError(ValueError):
+class StudyError(BayesmigError):
     """A study, option or quantity that does not exist: lists those that do."""
 
 
@@ -26,6 +34,11 @@ class ConvergenceWarning(UserWarning):
 
 class RecompiledWarning(UserWarning):
     """A refit had to compile a new graph: says what differs from the compiled one."""
+
+
+def warn(words: str, category: type[Warning]) -> None:
+    """Warn at the line, outside of this package, that called it."""
+    warnings.warn(words, category, skip_file_prefixes=(_PACKAGE,))
 
 
 def check_option(option: str, value: object, valid: tuple[str, ...]) -> None:

@@ -90,7 +90,7 @@ def plot_compare(
             axis.axhspan(position - 0.5, position + 0.5, color="0.95", zorder=-1)
         axis.set_yticks(rows, labels, parse_math=False)  # a $ in a label is a $
         axis.set_ylim(-0.7, len(labels) - 0.3)
-        axis.set_xlabel(f"{name.replace('_', ' ')} ({fitted.attrs['unit']})")
+        axis.set_xlabel(f"{name.replace('_', ' ')} ({table.units.iloc[0]})")
         axis.spines[["top", "right", "left"]].set_visible(False)
         axis.tick_params(axis="y", length=0)
     return _dressed(figure, axes[0], fitted)
@@ -118,7 +118,7 @@ def _plot_scalars(fitted: xr.DataTree, table: pd.DataFrame) -> Figure:
     axes = figure.subplots(len(table), 1, squeeze=False)[:, 0]
     for axis, (_, row) in zip(axes, table.iterrows(), strict=True):
         _draw_rows(axis, table[table.quantity == row.quantity], np.zeros(1))
-        words = row.quantity.replace("_", " ")
+        words = f"{row.quantity.replace('_', ' ')}\n({row.units})"
         axis.set_yticks([0.0], [words], parse_math=False)
         axis.set_ylim(-0.5, 0.5)
         axis.spines[["top", "right", "left"]].set_visible(False)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import os
 from pathlib import Path
 
 import xarray as xr
 
-from bayesmig.comparison import compare, headline, quantities, tables
-from bayesmig.fitting import problems
+from bayesmig import attrs
+from bayesmig.comparison import compare, headline, quantities, tables, title_of
+from bayesmig.diagnostics import problems
 from bayesmig.plots import plot_compare
 from bayesmig.study import load_study
 
@@ -38,7 +38,7 @@ def report(fitted: xr.DataTree, folder: str | Path) -> Path:
     template = (Path(__file__).parent / "report.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     audit = study.audit()
-    diagnostics = json.loads(fitted.attrs["diagnostics"])
+    diagnostics = attrs.unpack(fitted.attrs, "diagnostics", dict)
     table = compare(fitted)
     environment.filters["number"] = _number
     page = environment.from_string(template).render(
@@ -48,12 +48,14 @@ def report(fitted: xr.DataTree, folder: str | Path) -> Path:
         problems=problems(fitted),
         clean="" if problems(fitted) else _clean(diagnostics),
         plot=_png(fitted) if quantities(fitted) else "",
-        comparison={name: part.to_dict("records") for name, part in tables(table).items()},
+        comparison={
+            title_of(n, part): part.to_dict("records") for n, part in tables(table).items()
+        },
         audit_failed=audit[~audit.holds].to_dict("records"),
         audit_held=audit[audit.holds].to_dict("records"),
-        options=json.loads(fitted.attrs["options"]),
+        options=attrs.unpack(fitted.attrs, "options", dict),
         diagnostics=diagnostics,
-        versions=json.loads(fitted.attrs["versions"]),
+        versions=attrs.unpack(fitted.attrs, "versions", dict),
         card=MarkdownIt("commonmark", {"html": False}).enable("table").render(study.card),
     )
     folder = Path(folder)

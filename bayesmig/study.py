@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from bayesmig import contract
 from bayesmig.errors import DataError, PriorError, StudyError, unknown
 from bayesmig.options import Option, arguments_of, keyword_only
-from bayesmig.priors import PriorSet, read_sets, resolve
 from bayesmig.printed import read as read_printed
+from bayesmig.priors import PriorSet, read_sets, resolve
 from bayesmig.truth import of as truth_of
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 GROUP = "bayesmig.studies"  # of entry points
+_registered: dict[str, Study] = {}  # in this process, beside those that are installed
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +129,7 @@ class Study:
     @cached_property
     def sets(self) -> Mapping[str, PriorSet]:
         """The named sets of priors."""
-        return read_sets(self.folder / "priors.toml")
+        return read_sets(self.folder / "priors.toml", self.name)
 
     @property
     def prior_sets(self) -> dict[str, str]:
@@ -213,9 +213,7 @@ class Study:
         """Options of the graph and their defaults; `arguments` has their types and choices."""
         return {name: option.default for name, option in self.arguments("build").items()}
 
-    def resolve(
-        self, priors: Any, options: Mapping[str, Any]
-    ) -> tuple[PriorSet, dict[str, Any]]:
+    def resolve(self, priors: Any, options: Mapping[str, Any]) -> tuple[PriorSet, dict[str, Any]]:
         """Return the set of priors and all options of the graph, checked against each other.
 
         Raises
@@ -279,9 +277,7 @@ class Study:
         chosen, complete = self.resolve(priors, options)
         return self.model(self.dataset(data), chosen, complete)
 
-    def model(
-        self, data: xr.Dataset, chosen: PriorSet, complete: Mapping[str, Any]
-    ) -> pm.Model:
+    def model(self, data: xr.Dataset, chosen: PriorSet, complete: Mapping[str, Any]) -> pm.Model:
         """Build the graph of data, priors and options that are complete and checked."""
         model = self.part("graph").build(data, chosen, **complete)
         ignored = sorted(name for name in chosen.given if name not in model.named_vars)
@@ -373,30 +369,44 @@ def list_studies() -> list[str]:
     >>> "emigration" in bm.list_studies()
     True
     """
-    return sorted(_packages())
+    return sorted({*_packages(), *_registered})
+
+
+def register_study(study: Study) -> Study:
+    """Make a study that is not installed known by its name in this process.
+
+    Parameters
+    ----------
+    study : Study
+
+    Raises
+    ------
+    StudyError
+        If an installed study has the name.
+    """
+    if study.name in _packages():
+        raise StudyError(f"study {study.name!r}: there is one of that name; choose another")
+    _registered[study.name] = study
+    return study
 
 
 def _packages() -> dict[str, str]:
     """Return the packages of the studies by name: ``models/a`` is a, ``models/a/b`` is a_b.
 
-    A package elsewhere names its studies as entry points of the group ``bayesmig.studies``.
+    A study's folder is known by its ``priors.toml``, so that none is imported here.  A
+    package elsewhere names its studies as entry points of the group ``bayesmig.studies``.
     """
-    models = import_module("bayesmig.models")
-    prefix = f"{models.__name__}."
-    found = (m.name for m in pkgutil.walk_packages(models.__path__, prefix) if m.ispkg)
-    own = {n.removeprefix(prefix).replace(".", "_"): n for n in found if _is_study(n)}
+    own = {}
+    for root in map(Path, import_module("bayesmig.models").__path__):
+        for path in sorted(root.rglob("priors.toml")):
+            parts = path.parent.relative_to(root).parts
+            if not any(part.startswith("_") for part in parts):
+                own["_".join(parts)] = ".".join(("bayesmig.models", *parts))
     others = {point.name: point.value for point in entry_points(group=GROUP)}
     clash = sorted(set(own) & set(others))
     if clash:
         raise StudyError(f"entry point {clash[0]!r} of {GROUP} has the name of a study of bayesmig")
     return {**own, **others}
-
-
-def _is_study(package: str) -> bool:
-    """Whether a package is a study, and not a room of one."""
-    spec = find_spec(package)
-    folders = spec.submodule_search_locations if spec is not None else None
-    return any((Path(folder) / "priors.toml").is_file() for folder in folders or ())
 
 
 def load_study(name: str) -> Study:
@@ -413,9 +423,11 @@ def load_study(name: str) -> Study:
     >>> bm.load_study("snapshot").name
     'snapshot'
     """
+    if name in _registered:
+        return _registered[name]
     packages = _packages()
     if name not in packages:
-        raise StudyError(unknown("study", name, sorted(packages)))
+        raise StudyError(unknown("study", name, list_studies()))
     package, _, attribute = packages[name].partition(":")
     found = getattr(import_module(package), attribute or "study", None)
     if not isinstance(found, Study):

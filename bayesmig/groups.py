@@ -1,0 +1,143 @@
+"""Groups of a fit that are computed from its draws: likelihood, prior, predictive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from bayesmig import evaluate
+from bayesmig.errors import StudyError, unknown
+from bayesmig.ready import Built, build, built_from
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+    from bayesmig.study import Study
+
+GROUPS = ("log_likelihood", "log_prior", "prior", "posterior_predictive")
+DIMS = ("chain", "draw")
+
+
+def add_groups(fitted: xr.DataTree, groups: Iterable[str], seed: int = 1) -> xr.DataTree:
+    """Return a fit with more groups: log_likelihood, log_prior, prior, posterior_predictive.
+
+    The graph is built again from what the fit says of itself; nothing is sampled anew.
+
+    Parameters
+    ----------
+    fitted : DataTree
+    groups : iterable of str
+    seed : int
+        Of what is drawn.
+
+    Returns
+    -------
+    DataTree
+        ``log_likelihood`` has a variable for each observed one, pointwise.
+
+    Raises
+    ------
+    StudyError
+        For an unknown group.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> study = bm.load_study("emigration")
+    >>> fit = bm.fit(study, study.example(table=7), progress=False)  # doctest: +SKIP
+    >>> more = bm.add_groups(fit, ["posterior_predictive"])  # doctest: +SKIP
+    """
+    return with_groups(fitted.copy(), built_from(fitted), known(groups), seed)
+
+
+def prior_predictive(
+    study: Study | str,
+    data: Any,
+    priors: Any = None,
+    *,
+    draws: int = 500,
+    seed: int = 1,
+    **options: Any,
+) -> xr.DataTree:
+    """Draw parameters, estimands and data from the prior, through the graph.
+
+    Parameters
+    ----------
+    study : Study or str
+    data : Dataset or DataFrame
+        Gives sizes and covariates.
+    priors
+        As for `bayesmig.fit`.
+    draws, seed : int
+    **options
+        Of the graph.
+
+    Returns
+    -------
+    DataTree
+        Groups ``prior``, ``prior_predictive`` and ``estimands``, dims (chain, draw, ...)
+        with one chain.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> study = bm.load_study("emigration")
+    >>> drawn = bm.prior_predictive(study, study.example(table=7), draws=20)
+    >>> dict(drawn["estimands"]["emigration"].sizes)
+    {'chain': 1, 'draw': 20, 'cell': 4}
+    """
+    built = build(study, data, priors, **options)
+    prior, predictive = _prior(built.simulating(), draws, seed)
+    return xr.DataTree.from_dict(
+        {
+            "prior": prior,
+            "prior_predictive": predictive,
+            "estimands": built.study.estimands(prior, built.data),
+        }
+    )
+
+
+def known(groups: Iterable[str]) -> tuple[str, ...]:
+    """Return the groups asked for, checked."""
+    groups = (groups,) if isinstance(groups, str) else tuple(groups)
+    for group in groups:
+        if group not in GROUPS:
+            raise StudyError(unknown("group", group, GROUPS))
+    return groups
+
+
+def with_groups(
+    fitted: xr.DataTree, built: Built, groups: tuple[str, ...], seed: int
+) -> xr.DataTree:
+    """Put groups into a fit of a built graph."""
+    posterior = fitted["posterior"].to_dataset()
+    point = {rv.name: posterior[rv.name].values for rv in built.model.free_RVs}
+    found: dict[str, xr.Dataset] = {}
+    if "log_likelihood" in groups:
+        values = evaluate.log_likelihood(built.model, point)
+        found["log_likelihood"] = evaluate.dataset(built.model, values, DIMS)
+    if "log_prior" in groups:
+        values = evaluate.log_prior(built.model, point)
+        found["log_prior"] = evaluate.dataset(built.model, values, DIMS)
+    if {"posterior_predictive", "prior"} & set(groups):
+        model = built.simulating()
+        if "posterior_predictive" in groups:
+            values = evaluate.predictive(model, point, seed)
+            found["posterior_predictive"] = evaluate.dataset(model, values, DIMS)
+        if "prior" in groups:
+            drawn = _prior(model, posterior.sizes["draw"], seed)
+            found["prior"], found["prior_predictive"] = drawn
+    for name, group in found.items():
+        fitted[name] = xr.DataTree(group)
+    return fitted
+
+
+def _prior(model: pm.Model, draws: int, seed: int) -> tuple[xr.Dataset, xr.Dataset]:
+    values = {n: v[None] for n, v in evaluate.prior_draws(model, draws, seed).items()}
+    observed = {rv.name for rv in model.observed_RVs}
+    return (
+        evaluate.dataset(model, {n: v for n, v in values.items() if n not in observed}, DIMS),
+        evaluate.dataset(model, {n: v for n, v in values.items() if n in observed}, DIMS),
+    )

@@ -1,0 +1,159 @@
+"""A study's graph for one data set and set of priors: built, compiled, or made from a fit."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bayesmig import attrs, compiled, evaluate
+from bayesmig.errors import StudyError
+from bayesmig.priors import PriorSet, read_text
+from bayesmig.study import Study, load_study
+
+if TYPE_CHECKING:
+    import pymc as pm
+    import xarray as xr
+
+PRIOR_DRAWS = 500  # for the estimands under the prior
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """A study's graph for one data set and set of priors.
+
+    Attributes
+    ----------
+    study : Study
+    data : Dataset
+    priors : PriorSet
+    options : dict
+        All options of the graph.
+    model : pm.Model
+    """
+
+    study: Study
+    data: xr.Dataset
+    priors: PriorSet
+    options: dict[str, Any]
+    model: pm.Model
+
+    def prior_estimands(self, seed: int) -> xr.Dataset:
+        """Draw the estimands from the prior: dims (chain, draw, ...), one chain."""
+        values = evaluate.prior_draws(self.model, PRIOR_DRAWS, seed, observed=False)
+        draws = {name: value[None] for name, value in values.items()}
+        prior = evaluate.dataset(self.model, draws, ("chain", "draw"))
+        return self.study.estimands(prior, self.data)
+
+    def simulating(self) -> pm.Model:
+        """Build the graph that draws whole data sets; its parameters are the same."""
+        options = {**self.options, **self.study.simulating}
+        if options == self.options:
+            return self.model
+        return self.study.model(self.data, self.priors, options)
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled(Built):
+    """A built graph, compiled and ready to sample.
+
+    Attributes
+    ----------
+    graph : compiled.CompiledGraph
+    reused : bool
+        Whether the graph had been compiled in this process before.
+    seconds : dict
+        What building and compiling took.
+    """
+
+    graph: compiled.CompiledGraph
+    reused: bool
+    seconds: dict[str, float]
+
+
+def build(study: Study | str, data: Any, priors: Any = None, **options: Any) -> Built:
+    """Build a study's graph, its data, priors and options checked.
+
+    Parameters
+    ----------
+    study : Study or str
+    data : Dataset or DataFrame
+    priors
+        As for `bayesmig.fit`.
+    **options
+        Of the graph.
+
+    Raises
+    ------
+    DataError, PriorError, StudyError
+    """
+    study = load_study(study) if isinstance(study, str) else study
+    chosen, complete = study.resolve(priors, options)
+    data = study.dataset(data)
+    return Built(study, data, chosen, complete, study.model(data, chosen, complete))
+
+
+def compile(study: Study | str, data: Any, priors: Any = None, **options: Any) -> Compiled:
+    """Build and compile a study's graph without sampling it.
+
+    Parameters
+    ----------
+    study : Study or str
+    data : Dataset or DataFrame
+    priors
+        As for `bayesmig.fit`.
+    **options
+        Of the graph.
+
+    Returns
+    -------
+    Compiled
+        `bayesmig.refit` samples it.
+
+    Raises
+    ------
+    DataError, PriorError, StudyError
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> study = bm.load_study("emigration")
+    >>> ready = bm.compile(study, study.example(table=7))
+    >>> fit = bm.refit(ready, draws=400, progress=False)  # doctest: +SKIP
+    """
+    started = time.perf_counter()
+    built = build(study, data, priors, **options)
+    done = time.perf_counter()
+    graph, reused = compiled.compile_graph(built.model)
+    seconds = {"build": done - started, "compile": time.perf_counter() - done}
+    return Compiled(
+        built.study, built.data, built.priors, built.options, built.model, graph, reused, seconds
+    )
+
+
+def built_from(fitted: xr.DataTree, **options: Any) -> Built:
+    """Build a fit's graph again from what the fit says of itself, perhaps with other options.
+
+    Raises
+    ------
+    StudyError
+        If its priors were objects of another library, which a file cannot carry.
+    """
+    return build(*_said(fitted), **{**attrs.unpack(fitted.attrs, "options", dict), **options})
+
+
+def compiled_from(fitted: xr.DataTree) -> Compiled:
+    """Compile a fit's graph again from what the fit says of itself."""
+    return compile(*_said(fitted), **attrs.unpack(fitted.attrs, "options", dict))
+
+
+def _said(fitted: xr.DataTree) -> tuple[Study, xr.Dataset, PriorSet]:
+    """Study, data and priors of a fit."""
+    study = load_study(fitted.attrs["study"])
+    if not fitted.attrs["priors_toml"]:
+        raise StudyError(
+            "this fit has priors of another library, which a file cannot carry: "
+            "refit from bm.compile(study, data, priors=...) instead"
+        )
+    priors = read_text(fitted.attrs["priors_toml"], study.sets, "the fit")
+    return study, fitted["data"].to_dataset(), priors

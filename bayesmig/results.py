@@ -1,0 +1,280 @@
+"""What comes out of sampling: a DataTree that carries all that was done; saved, opened, rebased."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from bayesmig import _upstream, attrs, evaluate, observed
+from bayesmig.diagnostics import diagnose
+from bayesmig.errors import PriorError, StudyError
+from bayesmig.ready import Built
+from bayesmig.study import load_study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmig.compiled import NativeDensity
+
+LIBRARIES = ("pymc", "pytensor", "nutpie", "numba", "numpy", "arviz", "xarray", "bayesmig")
+STATS = ("diverging", "energy", "n_steps", "depth", "step_size", "mean_tree_accept", "logp")
+
+
+def save_fit(fitted: xr.DataTree, path: str | Path) -> Path:
+    """Write a fit to a NetCDF file, whole or not at all.
+
+    Parameters
+    ----------
+    fitted : DataTree
+    path : str or Path
+        Its folder is made if it is not there.
+
+    Returns
+    -------
+    Path
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> path = bm.save_fit(fit, "fit.nc")  # doctest: +SKIP
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        fitted.to_netcdf(part, engine="h5netcdf")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def open_fit(path: str | Path) -> xr.DataTree:
+    """Open a saved fit; it compares and plots without its model.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    DataTree
+
+    Raises
+    ------
+    StudyError
+        If there is no such file, or it is not a fit.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> bm.open_fit("nowhere.nc")
+    Traceback (most recent call last):
+        ...
+    bayesmig.errors.StudyError: no fit at nowhere.nc
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise StudyError(f"no fit at {path}")
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as tree:
+            fitted = tree.load()
+    except (OSError, ValueError, KeyError) as error:
+        raise StudyError(f"{path} is not a saved fit: {error}") from None
+    if "study" not in fitted.attrs or "estimands" not in fitted:
+        raise StudyError(f"{path} is not a fit of bayesmig: it has groups {list(fitted.children)}")
+    return fitted
+
+
+def rebase(fitted: xr.DataTree, reference: str) -> xr.DataTree:
+    """Return a fit whose estimands are against another reference: exact, draw by draw.
+
+    The parameters of the graph stay as they were sampled; printed numbers are turned where
+    the estimands now say the opposite.  The spread of the estimands under the prior, and
+    with it the contraction, belongs to the old reference and is left out.
+
+    Parameters
+    ----------
+    fitted : DataTree
+    reference : str
+        An outcome of the fit.
+
+    Raises
+    ------
+    StudyError
+        If the study has no reference, or no such outcome.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> turned = bm.rebase(fit, "migrated")  # doctest: +SKIP
+    """
+    study = load_study(fitted.attrs["study"])
+    estimands = study.rebased(fitted["posterior"].to_dataset(), reference)
+    table = study.targets(fitted["data"].to_dataset(), estimands)
+    changed = fitted.copy()
+    if "prior_sd" in changed:
+        del changed["prior_sd"]
+    changed["estimands"] = xr.DataTree(estimands)
+    changed["published"] = xr.DataTree(as_dataset(table))
+    changed.attrs = {**fitted.attrs, "reference": reference}
+    changed.attrs["diagnostics"] = attrs.pack(diagnose(changed))
+    return changed
+
+
+def as_dataset(table: pd.DataFrame) -> xr.Dataset:
+    """Turn a tidy table into a Dataset with one dim, ``row``, that NetCDF can hold."""
+    return xr.Dataset(
+        {
+            name: ("row", column.to_numpy(dtype=float if column.dtype.kind == "f" else str))
+            for name, column in table.items()
+        }
+    )
+
+
+def finished(raw: xr.DataTree, draws: int, chains: int) -> tuple[xr.DataTree, str]:
+    """Keep the draws of an interrupted run: as many as the chains kept have in common.
+
+    Returns
+    -------
+    raw : DataTree
+    words : str
+        What was kept of what was asked for; empty if all was.
+    """
+    flat = _upstream.unconstrained(raw)
+    counts = np.isfinite(flat).all(axis=2).sum(axis=1)
+    if len(flat) == chains and (counts == draws).all():
+        return raw, ""
+    if counts.size == 0 or counts.max() == 0:
+        raise KeyboardInterrupt("interrupted before the first draw was kept")
+    order = np.argsort(-counts, kind="stable")
+    best = int(np.argmax([counts[order[k]] * (k + 1) for k in range(len(order))]))
+    keep, length = np.sort(order[: best + 1]), int(counts[order[best]])
+    taken = {
+        name: raw[name].to_dataset().isel(chain=keep, draw=slice(0, length))
+        for name in ("posterior", "sample_stats")
+    }
+    said = (
+        f"interrupted: kept {length} draws of {len(keep)} chains, asked for {draws} of {chains} "
+        f"(finished: {', '.join(map(str, counts))})"
+    )
+    return xr.DataTree.from_dict(taken), said
+
+
+def assembled(
+    built: Built,
+    density: NativeDensity,
+    raw: xr.DataTree,
+    prior: xr.Dataset,
+    settings: Mapping[str, Any],
+) -> xr.DataTree:
+    """Put draws, what they say, and what they belong to into one DataTree.
+
+    Parameters
+    ----------
+    built : Built
+    density : NativeDensity
+        What was sampled.
+    raw : DataTree
+        What nutpie returned.
+    prior : Dataset
+        The estimands under the prior.
+    settings : mapping
+        ``draws``, ``tune``, ``chains``, ``seed`` and ``sampler_settings``.
+    """
+    posterior, stats = _posterior(built, density, raw)
+    estimands = built.study.estimands(posterior, built.data)
+    fitted = xr.DataTree.from_dict(
+        {
+            "posterior": posterior,
+            "estimands": estimands,
+            "prior_sd": prior.std(("chain", "draw"), ddof=1),
+            "published": as_dataset(built.study.targets(built.data, estimands)),
+            "sample_stats": stats,
+            "observed_data": _observed(built),
+            "constant_data": _constant(built),
+            "data": built.data,
+        }
+    )
+    fitted.attrs = _attributes(built, settings)
+    return fitted
+
+
+def _posterior(
+    built: Built, density: NativeDensity, raw: xr.DataTree
+) -> tuple[xr.Dataset, xr.Dataset]:
+    values = evaluate.parameters(built.model, density.split(_upstream.unconstrained(raw)))
+    posterior = evaluate.dataset(built.model, values, ("chain", "draw"))
+    posterior.attrs = {
+        "inference_library": "nutpie",
+        "inference_library_version": version("nutpie"),
+        "derived": ",".join(v.name for v in built.model.deterministics),
+    }
+    stats = raw["sample_stats"].to_dataset()
+    kept = stats[[name for name in STATS if name in stats]]
+    return posterior, xr.Dataset(
+        {name: (("chain", "draw"), array.values) for name, array in kept.data_vars.items()},
+        coords={"chain": posterior.chain, "draw": posterior.draw},
+    )
+
+
+def _observed(built: Built) -> xr.Dataset:
+    return evaluate.dataset(built.model, observed.values(built.model), ())
+
+
+def _constant(built: Built) -> xr.Dataset:
+    """The data and numbers that entered the graph, less what was observed."""
+    held = set(observed.data_names(built.model).values())
+    rest = {v.name: np.asarray(v.get_value()) for v in built.model.data_vars if v.name not in held}
+    return evaluate.dataset(built.model, rest, ())
+
+
+def _attributes(built: Built, settings: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        toml = built.priors.to_toml()
+    except PriorError:  # somebody else's objects: the table says what they were
+        toml = ""
+    return {
+        "study": built.study.name,
+        "title": built.study.title,
+        "citation": built.study.citation,
+        "data_title": built.data.attrs["title"],
+        "synthetic": int(built.data.attrs["synthetic"]),
+        "fingerprint": fingerprint(built.data),
+        "options": attrs.pack(built.options),
+        "prior_set": built.priors.name,
+        "priors": str(built.priors),
+        "priors_toml": toml,
+        **settings,
+        "sampler": "nutpie NUTS",
+        "versions": attrs.pack({name: _version(name) for name in LIBRARIES}),
+    }
+
+
+def fingerprint(data: xr.Dataset) -> str:
+    """SHA-256 of a data set's values, labels, dims and attributes."""
+    attributes = sorted(f"{name}={value}" for name, value in data.attrs.items())
+    digest = hashlib.sha256("; ".join(attributes).encode())
+    for name in sorted(map(str, data.variables)):
+        variable = data[name]
+        digest.update(f"{name}{variable.dims}{variable.dtype.kind}{variable.shape}".encode())
+        values = variable.values
+        numeric = values.dtype.kind in "fiub"
+        digest.update(
+            np.ascontiguousarray(values).tobytes() if numeric else str(values.tolist()).encode()
+        )
+    return digest.hexdigest()
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "not installed"
