@@ -17,9 +17,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesmig.errors import DataError, StudyError, unknown
-from bayesmig.models.social_capital import data as people
+from bayesmig.models.social_capital import people
 from bayesmig.models.social_capital.design import Design, design, options_of
-from bayesmig.models.social_capital.likelihood import probabilities as softmax
+from bayesmig.models.social_capital.logit import probabilities as softmax
 
 MARGINAL, NEW = "marginal", "new"
 NODES = 7  # of the quadrature over municipalities, for each factor
