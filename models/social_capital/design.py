@@ -79,15 +79,16 @@ class Design:
 
 def design(
     data: xr.Dataset,
-    formula: str | None,
-    group: str,
-    outcome: str,
-    reference: str,
-    weights: str | None,
-    strata: str | None,
-    collapse: bool,
+    *,
+    formula: str | None = None,
+    group: str = "municipality",
+    outcome: str = "outcome",
+    reference: str = "no_aspirations",
+    weights: str | None = None,
+    strata: str | None = None,
+    collapse: bool = True,
 ) -> Design:
-    """Arrange people for the graph.
+    """Arrange people for the graph; the options are those of `graph.build`.
 
     Raises
     ------
@@ -428,6 +429,11 @@ def _label(name: str) -> str:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0]
+
+
+def of_fit(fitted: xr.DataTree) -> Design:
+    """Arrange the people of a fit as its graph has them."""
+    return design(fitted["data"].to_dataset(), **options_of(fitted))
 
 
 def options_of(fitted: xr.DataTree) -> dict[str, Any]:

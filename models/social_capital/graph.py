@@ -104,7 +104,16 @@ def build(
     ------
     DataError, PriorError, StudyError
     """
-    table = design(data, formula, group, outcome, reference, weights, strata, bool(collapse))
+    table = design(
+        data,
+        formula=formula,
+        group=group,
+        outcome=outcome,
+        reference=reference,
+        weights=weights,
+        strata=strata,
+        collapse=collapse,
+    )
     _warn(table)
     near = geometry(table)
     by = ("stratum",) if strata else ()

@@ -2,18 +2,12 @@
 
 import numpy as np
 import pytest
+from said import said
 
 import bayesmig as bm
 from bayesmig.models.snapshot import data as respondents
 
 ANSWERS = ("survey_year", "departure_year", "sojourn_years", "repeat", "trips")
-
-
-def said(call, *arguments, **named):
-    """What a DataError says."""
-    with pytest.raises(bm.DataError) as caught:
-        call(*arguments, **named)
-    return str(caught.value)
 
 
 def test_example(study, shipped):
@@ -66,16 +60,16 @@ def test_answers_that_are_refused(few, case):
     for variable, values in changes.items():
         for row, value in values.items():
             few[variable][row] = value
-    message = said(respondents.validate, few)
+    message = said(bm.DataError, respondents.validate, few)
     for word in words:
         assert word in message
 
 
 @pytest.mark.parametrize("variable", ANSWERS)
 def test_variables_that_lack(few, variable):
-    assert variable in said(respondents.validate, few.drop_vars(variable))
+    assert variable in said(bm.DataError, respondents.validate, few.drop_vars(variable))
     renamed = few.assign({variable: few[variable].rename(respondent="person").drop_vars("person")})
-    message = said(respondents.validate, renamed)
+    message = said(bm.DataError, respondents.validate, renamed)
     assert variable in message
     assert "respondent" in message
 
@@ -83,26 +77,30 @@ def test_variables_that_lack(few, variable):
 @pytest.mark.parametrize("variable", [name for name in ANSWERS if name != "repeat"])
 @pytest.mark.parametrize("kind", [float, str])
 def test_numbers_that_are_not_whole(few, variable, kind):
-    message = said(respondents.validate, few.assign({variable: few[variable].astype(kind)}))
+    message = said(
+        bm.DataError, respondents.validate, few.assign({variable: few[variable].astype(kind)})
+    )
     assert variable in message
     assert "whole" in message
 
 
 def test_repeat_is_true_or_false(few):
-    message = said(respondents.validate, few.assign(repeat=few["repeat"].astype(int)))
+    message = said(bm.DataError, respondents.validate, few.assign(repeat=few["repeat"].astype(int)))
     assert "repeat must be true or false" in message
 
 
 @pytest.mark.parametrize("attribute", ["first_year", "last_year"])
 @pytest.mark.parametrize("value", [None, 1980.5, "1980"])
 def test_window_of_the_data(few, attribute, value):
-    message = said(respondents.validate, few.assign_attrs({attribute: value}))
+    message = said(bm.DataError, respondents.validate, few.assign_attrs({attribute: value}))
     assert attribute in message
     del few.attrs[attribute]
-    assert attribute in said(respondents.validate, few)
+    assert attribute in said(bm.DataError, respondents.validate, few)
 
 
 def test_nobody_and_one_survey(few):
-    assert "no respondents" in said(respondents.validate, few.isel(respondent=slice(0)))
-    message = said(respondents.validate, few.isel(respondent=slice(3)))
+    assert "no respondents" in said(
+        bm.DataError, respondents.validate, few.isel(respondent=slice(0))
+    )
+    message = said(bm.DataError, respondents.validate, few.isel(respondent=slice(3)))
     assert "one survey only (1987)" in message

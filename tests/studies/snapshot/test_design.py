@@ -6,17 +6,10 @@ import warnings
 import numpy as np
 import pytest
 from oracle import snapshot as oracle
+from said import said
 
 import bayesmig as bm
 from bayesmig.models.snapshot import design
-
-
-def said(call, *arguments, **named):
-    """What a DataError says."""
-    with pytest.raises(bm.DataError) as caught:
-        call(*arguments, **named)
-    return str(caught.value)
-
 
 # Cells
 
@@ -99,8 +92,10 @@ def test_surveys_without_an_error_are_named(few):
 
 def test_no_survey_with_an_error(few):
     single = few.isel(respondent=[0, 2, 3])
-    assert "different numbers of trips" in said(design.mean_trips, single)
-    assert "different numbers of trips" in said(bm.load_study("snapshot").build, single)
+    assert "different numbers of trips" in said(bm.DataError, design.mean_trips, single)
+    assert "different numbers of trips" in said(
+        bm.DataError, bm.load_study("snapshot").build, single
+    )
 
 
 def test_nothing_is_said_when_all_surveys_count(surveyed):
