@@ -389,7 +389,9 @@ def _packages() -> dict[str, str]:
 
 
 def _is_study(package: str) -> bool:
-    """Whether a package is a study, and not a room of one."""
+    """Whether a package is a study, and not a room of one, nor what a new one is copied from."""
+    if package.rpartition(".")[2].startswith("_"):
+        return False
     spec = find_spec(package)
     folders = spec.submodule_search_locations if spec is not None else None
     return any((Path(folder) / "priors.toml").is_file() for folder in folders or ())

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 
 from bayesmig.audit import Check, Claim, Finding, Print, Tables, Verdict, held, judged
-from bayesmig.models._skeleton.printed import PROBABILITY
 from bayesmig.printed import EPS, Number, multiplier
+
+from .printed import PROBABILITY
 
 TABLE = "Table 1"
 Row = dict[str, str]
@@ -81,7 +82,9 @@ def _below(paper: Paper, claim: Claim) -> Verdict:
 
 def _highest(paper: Paper, claim: Claim) -> Verdict:
     first = max(paper.rates, key=lambda row: float(row["percent"]))
-    return first["group"] == claim["group"], f"it is highest, {first['percent']} %, {first['group']}"
+    return first["group"] == claim[
+        "group"
+    ], f"it is highest, {first['percent']} %, {first['group']}"
 
 
 KINDS = {"total": _total, "below": _below, "highest": _highest}

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayesmig.errors import DataError
-from bayesmig.models._skeleton.printed import rates
 from bayesmig.readers import read_table
+
+from .printed import rates
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,9 @@ import numpy as np
 import xarray as xr
 
 from bayesmig.errors import DataError
-from bayesmig.models._skeleton.data import example
 from bayesmig.truth import attach
+
+from .data import example
 
 RATES = {"with papers": 0.08, "naturalised": 0.05, "without papers": 0.2}  # ours, not printed
 
