@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 # what is public, and where it lives: imported when first used, so that listing,
 # auditing and every --help answer at once
 _WHERE = {
+    "BayesmigError": "errors",
     "ConvergenceWarning": "errors",
     "DataError": "errors",
     "DataWarning": "errors",
@@ -17,6 +18,7 @@ _WHERE = {
     "Study": "study",
     "list_studies": "study",
     "load_study": "study",
+    "register_study": "study",
     "Spec": "priors",
     "PriorSet": "priors",
     "fit": "fitting",

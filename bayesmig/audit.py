@@ -37,13 +37,16 @@ class Check:
         What is checked; several checks may have one name.
     find : callable
         From the paper to findings: one for all that holds, one for each thing that does not.
+    notes : bool
+        Whether it only notes what print leaves open, and finds nothing that does not hold.
     breaks : callable, optional
         From the tables to other tables, a mutation under which this check must fail, for a
-        check that no change of a number can break (`bayesmig.testing` tries these).
+        check that no change of a column breaks (`bayesmig.testing` tries these).
     """
 
     name: str
     find: Callable[[Any], Iterable[Finding]]
+    notes: bool = False
     breaks: Callable[[dict[str, pd.DataFrame]], dict[str, pd.DataFrame]] | None = None
 
 

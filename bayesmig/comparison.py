@@ -15,8 +15,8 @@ from bayesmig.printed import label_columns
 
 USUAL = 0.95  # probability of the posterior's interval where print has none
 COLUMNS = (
-    "quantity coordinates units published published_low published_high published_prob mean sd low high "
-    "ci_prob difference_se overlap width_ratio contraction ess r_hat source note"
+    "quantity coordinates units published published_low published_high published_prob mean sd low "
+    "high ci_prob difference_se overlap width_ratio contraction ess r_hat source note"
 ).split()
 
 

@@ -8,15 +8,19 @@ from pathlib import Path
 _PACKAGE = str(Path(__file__).parent)
 
 
-class DataError(ValueError):
+class BayesmigError(ValueError):
+    """What bayesmig raises by name: one sentence on what is wrong, and what is valid."""
+
+
+class DataError(BayesmigError):
     """Data that a study cannot take: says which file, column, row or variable."""
 
 
-class PriorError(ValueError):
+class PriorError(BayesmigError):
     """A prior that the graph cannot take: says which parameter, and what is valid."""
 
 
-class StudyError(ValueError):
+class StudyError(BayesmigError):
     """A study, option or quantity that does not exist: lists those that do."""
 
 

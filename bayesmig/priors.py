@@ -256,21 +256,60 @@ def effects(name: str, scale: Any, centered: Any, *dims: str, mean: Any = 0.0) -
     return pm.Deterministic(name, effect, dims=dims)
 
 
-def read_sets(path: Path) -> dict[str, PriorSet]:
-    """Read a study's ``priors.toml``: one table per named set, ``base`` naming another."""
+def read_sets(path: Path, study: str = "") -> dict[str, PriorSet]:
+    """Read a study's ``priors.toml``: one table per named set, ``base`` naming another.
+
+    Parameters
+    ----------
+    path : Path
+    study : str
+        Named in errors.
+
+    Raises
+    ------
+    PriorError
+        If there is no set ``default``, a set has no ``about``, or a ``base`` is unknown or
+        leads back to itself.
+    """
+    where = f"study {study!r}, priors.toml" if study else str(path)
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    if "default" not in tables:
+        raise PriorError(f"{where}: no set 'default'; it has {', '.join(tables) or 'none'}")
     sets: dict[str, PriorSet] = {}
-    for name, table in tables.items():
-        base = sets[table["base"]] if "base" in table else PriorSet(name, "", {})
-        specs = {n: Spec.from_dict(n, t) for n, t in table.get("priors", {}).items()}
-        sets[name] = PriorSet(
-            name,
-            table["about"],
-            {**base.specs, **specs},
-            {**base.options, **table.get("options", {})},
-            sampling={**base.sampling, **table.get("sampling", {})},
-        )
-    return sets
+    for name in tables:
+        _read_set(name, tables, sets, (), where)
+    return {name: sets[name] for name in tables}
+
+
+def _read_set(
+    name: str,
+    tables: Mapping[str, Any],
+    sets: dict[str, PriorSet],
+    asking: tuple[str, ...],
+    where: str,
+) -> PriorSet:
+    """Read one set, those that it builds on first; ``asking`` are those that build on it."""
+    if name in sets:
+        return sets[name]
+    if name in asking:
+        raise PriorError(f"{where}: base goes in a circle: {' -> '.join((*asking, name))}")
+    table = tables[name]
+    if not isinstance(table, Mapping) or not isinstance(table.get("about"), str):
+        raise PriorError(f"{where}: set {name!r} has no about, one line of text on it")
+    base = PriorSet(name, "", {})
+    if "base" in table:
+        if table["base"] not in tables:
+            raise PriorError(f"{where}, set {name!r}: {unknown('base', table['base'], tables)}")
+        base = _read_set(table["base"], tables, sets, (*asking, name), where)
+    specs = {n: Spec.from_dict(n, t) for n, t in table.get("priors", {}).items()}
+    sets[name] = PriorSet(
+        name,
+        table["about"],
+        {**base.specs, **specs},
+        {**base.options, **table.get("options", {})},
+        sampling={**base.sampling, **table.get("sampling", {})},
+    )
+    return sets[name]
 
 
 def resolve(sets: Mapping[str, PriorSet], priors: Any) -> PriorSet:

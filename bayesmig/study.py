@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 GROUP = "bayesmig.studies"  # of entry points
+_registered: dict[str, Study] = {}  # in this process, beside those that are installed
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +130,7 @@ class Study:
     @cached_property
     def sets(self) -> Mapping[str, PriorSet]:
         """The named sets of priors."""
-        return read_sets(self.folder / "priors.toml")
+        return read_sets(self.folder / "priors.toml", self.name)
 
     @property
     def prior_sets(self) -> dict[str, str]:
@@ -369,7 +370,25 @@ def list_studies() -> list[str]:
     >>> "emigration" in bm.list_studies()
     True
     """
-    return sorted(_packages())
+    return sorted({*_packages(), *_registered})
+
+
+def register_study(study: Study) -> Study:
+    """Make a study that is not installed known by its name in this process.
+
+    Parameters
+    ----------
+    study : Study
+
+    Raises
+    ------
+    StudyError
+        If an installed study has the name.
+    """
+    if study.name in _packages():
+        raise StudyError(f"study {study.name!r}: there is one of that name; choose another")
+    _registered[study.name] = study
+    return study
 
 
 def _packages() -> dict[str, str]:
@@ -411,9 +430,11 @@ def load_study(name: str) -> Study:
     >>> bm.load_study("snapshot").name
     'snapshot'
     """
+    if name in _registered:
+        return _registered[name]
     packages = _packages()
     if name not in packages:
-        raise StudyError(unknown("study", name, sorted(packages)))
+        raise StudyError(unknown("study", name, list_studies()))
     package, _, attribute = packages[name].partition(":")
     found = getattr(import_module(package), attribute or "study", None)
     if not isinstance(found, Study):
