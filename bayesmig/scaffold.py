@@ -16,7 +16,7 @@ from bayesmig.study import GROUP, list_studies
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 SKELETON = "bayesmig.models._skeleton"
-WORD = "skeleton"  # what the skeleton calls itself; it has the word nowhere else
+WORD = "_skeleton"  # what the skeleton calls itself; it has the word nowhere else
 PROJECT = Template("""\
 [build-system]
 requires = ["setuptools>=77"]

@@ -364,13 +364,15 @@ class Study:
 def list_studies() -> list[str]:
     """Return the names of the studies: those of this package, and of others installed.
 
+    A name that begins with an underscore is not told: what `bayesmig new` copies is no paper.
+
     Examples
     --------
     >>> import bayesmig as bm
     >>> "emigration" in bm.list_studies()
     True
     """
-    return sorted({*_packages(), *_registered})
+    return sorted(name for name in {*_packages(), *_registered} if not name.startswith("_"))
 
 
 def register_study(study: Study) -> Study:
@@ -408,9 +410,7 @@ def _packages() -> dict[str, str]:
 
 
 def _is_study(package: str) -> bool:
-    """Whether a package is a study, and not a room of one, nor what a new one is copied from."""
-    if package.rpartition(".")[2].startswith("_"):
-        return False
+    """Whether a package is a study, and not a room of one."""
     spec = find_spec(package)
     folders = spec.submodule_search_locations if spec is not None else None
     return any((Path(folder) / "priors.toml").is_file() for folder in folders or ())

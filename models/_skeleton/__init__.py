@@ -3,7 +3,7 @@
 from bayesmig.study import Study
 
 study = Study(
-    name="skeleton",
+    name="_skeleton",
     title="A toy paper: return within five years, three groups",
     citation="Nobody, A.  A toy paper of three printed numbers.  Journal of Examples 1, 1-3.",
     package=__name__,
