@@ -115,74 +115,38 @@ def log_prior(model: pm.Model, point: Mapping[str, Any]) -> dict[str, np.ndarray
 def predictive(model: pm.Model, point: Mapping[str, Any], seed: int) -> dict[str, np.ndarray]:
     """Draw the observed variables given values of the parameters, one draw of each per point."""
     given = _Given(model, point)
-    outputs = _spread_over_draws(given.put_into(model.observed_RVs), given.stand_ins.values())
-    values = given.evaluate(_with_known_sizes(outputs), seed=seed)
+    values = given.evaluate(_sized_by_parameters(given.put_into(model.observed_RVs)), seed=seed)
     return dict(zip([rv.name for rv in model.observed_RVs], values, strict=True))
 
 
-def _spread_over_draws(outputs: list[Any], drawn: Iterable[Any]) -> list[Any]:
-    """Let the first parameter of every random variable change with the draws if another does.
+def _sized_by_parameters(outputs: list[Any]) -> list[Any]:
+    """Give random variables their size through a parameter, which vectorising can extend.
 
-    (Vectorising takes the draws from the first one alone, and a number of trials has none.)
+    (Vectorising reads the new dims of a variable with a size off its first parameter alone,
+    and fails where that one is a constant: the trials of a binomial.)
     """
-    from pytensor.graph.replace import graph_replace
-
-    drawn = set(drawn)
-    while (held := next((v for v in _random(outputs) if _is_held(v, drawn)), None)) is not None:
-        outputs = graph_replace(outputs, {held: _spread(held)})
-    return outputs
-
-
-def _is_held(variable: Any, drawn: set[Any]) -> bool:
-    from pytensor.graph.traversal import ancestors
-
-    first, *rest = (
-        not drawn.isdisjoint(ancestors([p])) for p in variable.owner.op.dist_params(variable.owner)
-    )
-    return not first and any(rest)
-
-
-def _spread(variable: Any) -> Any:
-    """The same random variable, nothing of every parameter added to the first."""
     import pytensor.tensor as pt
-
-    node, op = variable.owner, variable.owner.op
-    first, *rest = op.dist_params(node)
-    own, *others = op.ndims_params
-    for parameter, core in zip(rest, others, strict=True):
-        batch = pt.zeros_like(parameter[(..., *([0] * core))], dtype=first.dtype)
-        first = first + pt.shape_padright(batch, own)
-    rng, size = op.rng_param(node), op.size_param(node)
-    return op.make_node(rng, size, first, *rest).outputs[variable.index]
-
-
-def _random(outputs: list[Any]) -> list[Any]:
-    from pytensor.graph.traversal import ancestors
+    from pytensor.graph.fg import FunctionGraph
     from pytensor.tensor.random.op import RandomVariable
+    from pytensor.tensor.type_other import NoneConst, NoneTypeT
 
-    return [
-        v
-        for v in ancestors(outputs)
-        if v.owner is not None
-        and isinstance(v.owner.op, RandomVariable)
-        and v is v.owner.outputs[v.owner.op.default_output]
-    ]
-
-
-def _with_known_sizes(outputs: list[Any]) -> list[Any]:
-    """Make the sizes of random variables constants, which vectorising can extend.
-
-    (A size of one dim comes as a MakeVector, which vectorising mistakes for a new size.)
-    """
-    import pytensor.tensor as pt
-    from pytensor.graph.replace import graph_replace
-    from pytensor.tensor.type_other import NoneTypeT
-
-    sizes = {v.owner.op.size_param(v.owner) for v in _random(outputs)}
-    known: dict[Any, Any] = {
-        s: pt.constant(s.eval()) for s in sizes if not isinstance(s.type, NoneTypeT)
-    }
-    return graph_replace(outputs, known) if known else outputs
+    graph = FunctionGraph(outputs=outputs, copy_inputs=False, copy_orphans=False)
+    for node in graph.toposort():
+        if not isinstance(node.op, RandomVariable):
+            continue
+        size: Any = node.op.size_param(node)
+        if isinstance(size.type, NoneTypeT):
+            continue
+        first, *others = node.op.dist_params(node)
+        core = (1,) * node.op.ndims_params[0]
+        first = first * np.ones((*size.eval(), *core), dtype=first.type.dtype)
+        rng = node.op.rng_param(node)
+        sized: Any = node.op.make_node(rng, NoneConst, first, *others).outputs[1]
+        old = node.outputs[1]
+        if not old.type.is_super(sized.type):  # one row known to be one is no longer so
+            sized = pt.specify_shape(sized, old.type.shape)
+        graph.replace(old, sized, import_missing=True)
+    return list(graph.outputs)
 
 
 def prior_draws(
