@@ -385,6 +385,14 @@ def register_study(study: Study) -> Study:
     ------
     StudyError
         If an installed study has the name.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> bm.register_study(bm.load_study("emigration"))
+    Traceback (most recent call last):
+        ...
+    bayesmig.errors.StudyError: study 'emigration': there is one of that name; choose another
     """
     if study.name in _packages():
         raise StudyError(f"study {study.name!r}: there is one of that name; choose another")
