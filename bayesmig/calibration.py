@@ -111,7 +111,7 @@ def calibrate(
         results = list(
             _track(executor.map(lambda job: _one(ready, job, draws, tune), jobs), n, progress)
         )
-    found = xr.concat(results, "simulation")
+    found: xr.Dataset = xr.concat(results, "simulation")
     found.attrs = {
         "study": study.name,
         "data_title": str(data.attrs.get("title", "")),

@@ -195,7 +195,7 @@ def _unprinted(fitted: xr.DataTree, name: str) -> pd.DataFrame:
     """One row for each value of an estimand, in the form of printed numbers that are not there."""
     array = fitted["estimands"][name]
     dims = [str(dim) for dim in array.dims if dim not in SAMPLE_DIMS]
-    labels = [array[dim].values.tolist() for dim in dims]
+    labels = [np.asarray(array[dim]).tolist() for dim in dims]
     rows = [dict(zip(dims, at, strict=True)) for at in itertools.product(*labels)]
     blank = {**dict.fromkeys(MEASURES, np.nan), "source": "", "note": ""}
     return pd.DataFrame([{"quantity": name, **row, **blank} for row in rows])
