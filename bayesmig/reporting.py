@@ -41,6 +41,12 @@ def report(fitted: xr.DataTree, folder: str | Path) -> Path:
     -------
     Path
         Of the page, written whole or not at all.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> bm.report(fit, "out").as_posix()
+    'out/report.html'
     """
     import jinja2
     from markdown_it import MarkdownIt
