@@ -92,7 +92,7 @@ def fit(
     --------
     >>> import bayesmig as bm
     >>> study = bm.load_study("emigration")
-    >>> fit = bm.fit(study, study.example(table=7), progress=False)
+    >>> fit = bm.fit(study, study.example(table=7), draws=500, tune=500, progress=False)
     >>> fit["estimands"]["emigration"].dims
     ('chain', 'draw', 'cell')
     """
@@ -149,7 +149,7 @@ def refit(
     --------
     >>> import bayesmig as bm
     >>> mine = {"intercept": {"dist": "Normal", "mu": -3, "sigma": 0.5}}
-    >>> bm.refit(fit, mine, progress=False).attrs["prior_set"]
+    >>> bm.refit(fit, mine, draws=500, tune=500, progress=False).attrs["prior_set"]
     'default with intercept'
     """
     start = fitted if isinstance(fitted, Compiled) else compiled_from(fitted)
