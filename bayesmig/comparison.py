@@ -127,7 +127,11 @@ def compare(
     >>> import bayesmig as bm
     >>> table = bm.compare(fit, quantity="emigration")
     >>> table[["units", "published", "published_low", "published_high", "published_prob"]]
-    X
+                units  published  published_low  published_high  published_prob
+    0  percent a year        3.1            2.7             3.6             0.9
+    1  percent a year        7.1            6.5             7.6             0.9
+    2  percent a year        3.3            3.0             3.5             0.9
+    3  percent a year        4.4            4.1             4.7             0.9
     """
     names = _asked(fitted, quantity, quantities(fitted))
     printed = published_rows(fitted)
@@ -165,8 +169,8 @@ def summary(
     Examples
     --------
     >>> import bayesmig as bm
-    >>> bm.summary(fit)[["quantity", "units"]].drop_duplicates("quantity")
-    X
+    >>> bm.summary(fit)["quantity"].unique().tolist()[:3]
+    ['emigration', 'return_immigration', 'net_emigration']
     """
     names = _asked(fitted, quantity, _estimands(fitted))
     printed = published_rows(fitted)
