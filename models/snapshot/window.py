@@ -64,7 +64,7 @@ class Window:
             knots = np.linspace(first, last, int(knots) + 1).round().astype(int)[1:].tolist()
         elif isinstance(knots, str) and knots == "every":
             knots = range(first + 2, last + 1)
-        elif isinstance(knots, str | Integral):
+        elif isinstance(knots, int | str | Integral):
             raise StudyError(f"knots={knots!r}; valid: years, a number of pieces, or 'every'")
         return cls(first, last, single_years, tuple(knots))
 

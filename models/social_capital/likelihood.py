@@ -99,7 +99,9 @@ def _compile(op: MultinomialLogit, node: Any, **_: Any) -> tuple[Any, int]:
     alternatives = op.alternatives
 
     @numba_njit(fastmath=FASTMATH)
-    def multinomial_logit(slope, intercept, column, group, stratum, count, weight):
+    def multinomial_logit(
+        slope: Any, intercept: Any, column: Any, group: Any, stratum: Any, count: Any, weight: Any
+    ) -> Any:
         # views of unknown strides would keep the sums over columns from being vectorised
         slope, column = np.ascontiguousarray(slope), np.ascontiguousarray(column)
         rows, columns = column.shape

@@ -209,7 +209,7 @@ def _averaged() -> Any:
     from numba import njit
 
     @njit(fastmath={"arcp", "contract", "nsz", "reassoc"})
-    def averaged(odds, factor, stratum, weights):
+    def averaged(odds: Any, factor: Any, stratum: Any, weights: Any) -> Any:
         people_, alternatives = odds.shape
         found = np.zeros((people_, alternatives + 1))
         for i in range(people_):

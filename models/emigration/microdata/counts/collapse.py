@@ -155,7 +155,7 @@ def collapse(
     connection.execute(PEOPLE)
     persons = _persons(connection)
     scale = _scales(connection) if weights == "effective" else {}
-    left_out = {*COVARIATES} - {*covariates}
+    left_out: set[str] = {name for name in COVARIATES if name not in covariates}
     left_out |= {"origin"} if "country" in left_out else set()
     left_out |= set() if citizens else {"citizen"}
     left_out |= {*OWN_HEALTH} if mortality == "marginal" else set()
@@ -194,7 +194,7 @@ def collapse(
     _warn_of_unasked(data)
     (years,) = connection.execute(
         "SELECT list(DISTINCT year ORDER BY year) FROM counted"
-    ).fetchone()
+    ).fetchall()[0]
     return data.assign_attrs(
         {
             **panel.attrs,
