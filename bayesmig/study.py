@@ -417,7 +417,8 @@ def _packages() -> dict[str, str]:
     """Return the packages of the studies by name: ``models/a`` is a, ``models/a/b`` is a_b.
 
     A study's folder is known by its ``priors.toml``, so that none is imported here; one with
-    an underscore in front is no paper, but what `bayesmig new` copies.  A package elsewhere names its studies as entry points of the group ``bayesmig.studies``.
+    an underscore in front is no paper, but what `bayesmig new` copies.  A package elsewhere
+    names its studies as entry points of the group ``bayesmig.studies``.
     """
     own = {}
     for root in map(Path, import_module("bayesmig.models").__path__):
