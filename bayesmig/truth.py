@@ -21,6 +21,16 @@ def attach(data: xr.Dataset, truth: xr.Dataset) -> xr.Dataset:
     truth : Dataset
         Values of the graph's variables on their natural scale, with the graph's dims.  A
         dim that the data have too, with the same labels, is shared.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> data = xr.Dataset({"returned": ("group", [21])}, {"group": ["a"]})
+    >>> data = attach(data, xr.Dataset({"rate": ("group", [0.2])}, {"group": ["a"]}))
+    >>> list(data), data.attrs
+    (['returned', 'true_rate'], {'synthetic': 1})
+    >>> list(of(data))
+    ['rate']
     """
     own = {
         dim: f"{PREFIX}{dim}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from numbers import Integral
 from typing import Any
 
@@ -13,8 +12,21 @@ from numpy.typing import NDArray
 from scipy.optimize import root
 
 from bayesmig.errors import DataError
-from bayesmig.models.social_capital import data as people
-from bayesmig.models.social_capital.likelihood import probabilities
+from bayesmig.models.social_capital import people
+from bayesmig.models.social_capital.corrections import corrected
+from bayesmig.models.social_capital.logit import probabilities
+from bayesmig.models.social_capital.paper import (
+    LEVELS,
+    OUTCOMES,
+    STRATA,
+    TERMS,
+    TIES,
+    Stratum,
+    Tables,
+    labels,
+    term_label,
+)
+from bayesmig.truth import attach
 
 PEOPLE, MUNICIPALITIES = 10_012, 80
 STRATUM_SIZES = {"none": 6552, "extended": 1401, "close": 2259}  # Tables 2a-c
@@ -29,11 +41,12 @@ LIKELY = -4.0
 
 def simulate(
     truth: xr.Dataset | None = None,
+    *,
     seed: int = 0,
     n: int = PEOPLE,
     municipalities: int = MUNICIPALITIES,
-    stratum: str = "all",
-    tables: int = 1,
+    stratum: Stratum = "all",
+    tables: Tables = 1,
     separated: bool = False,
 ) -> xr.Dataset:
     """Simulate people whose outcomes follow the model.
@@ -41,8 +54,8 @@ def simulate(
     Parameters
     ----------
     truth : Dataset, optional
-        ``log_odds`` (alternative, term) or (stratum, alternative, term), against
-        no_aspirations; by default the paper's estimates of contrast A and corrected C.
+        ``log_odds`` (outcome, term) or (stratum, outcome, term), as simulated people carry
+        them; by default the paper's estimates of contrast A and corrected C.
     seed : int
     n, municipalities : int
         People and municipalities; events scale with people.
@@ -62,16 +75,15 @@ def simulate(
     """
     if tables not in (1, 2):
         raise DataError(f"tables={tables!r}; valid: 1 (Table 1), 2 (Tables 2a-c)")
-    if stratum not in people.STRATA:
-        raise DataError(f"stratum={stratum!r}; valid: {', '.join(people.STRATA)}")
+    if stratum not in STRATA:
+        raise DataError(f"stratum={stratum!r}; valid: {', '.join(STRATA)}")
     for name, value, least in (("municipalities", municipalities, 2), ("n", n, 1)):
         if not isinstance(value, Integral) or value < least:
             raise DataError(f"{name} must be a whole number from {least} on, got {value!r}")
-    truth = printed_truth(tables) if truth is None else truth
-    _check_truth(truth)
+    odds = _checked_odds(printed_truth(tables) if truth is None else truth)
     rng = np.random.default_rng(seed)
     table = _people(rng, n, municipalities)
-    strata = list(truth.stratum.values) if "stratum" in truth.dims else ["all"]
+    strata = list(odds.stratum.values) if "stratum" in odds.dims else ["all"]
     columns, terms = _columns(table, by_stratum=strata != ["all"])
     covariance = np.outer(MUNICIPALITY_SD, MUNICIPALITY_SD) * np.array(
         [[1, CORRELATION], [CORRELATION, 1]]
@@ -82,8 +94,8 @@ def simulate(
     intercepts = []
     for label in strata:
         rows = np.full(len(table), True) if label == "all" else table.network == label
-        one = truth["log_odds"].sel(stratum=label) if label != "all" else truth["log_odds"]
-        slope = one.sel(alternative=list(people.OUTCOMES[1:]), term=terms).values
+        one = odds.sel(stratum=label) if label != "all" else odds
+        slope = one.sel(outcome=list(OUTCOMES[1:]), term=terms).values
         logit = (columns[rows] - columns.mean(0)) @ slope.T + effect[place[rows]]
         events = np.array(EVENTS[label]) * n / PEOPLE
         intercept = _intercepts(logit, events)
@@ -93,70 +105,65 @@ def simulate(
     if separated:
         cell = (table.network == "extended") & (table.employment == "self_employed")
         outcome[cell & (outcome == 1)] = 0
-    table.insert(0, "outcome", pd.Categorical.from_codes(outcome, list(people.OUTCOMES)))
+    table.insert(0, "outcome", pd.Categorical.from_codes(outcome, list(OUTCOMES)))
     data = people.from_frame(table)
-    data["outcome"].attrs["levels"] = json.dumps(people.OUTCOMES)
     places = list(table.municipality.cat.categories)
-    true = _truth(truth, strata, terms, np.array(intercepts), covariance, effect, places)
-    data = data.assign(true.rename({str(name): f"true_{name}" for name in (*true, *true.dims)}))
+    known = _truth(odds, strata, terms, np.array(intercepts), covariance, effect, places)
     source = "Table 1" if tables == 1 else "Tables 2a-c"
     data.attrs |= {
         "title": f"SYNTHETIC people, truth as in {source}",
-        "synthetic": 1,
-        "truth": f"variables true_*; coefficients of {source}, C as A + B; base rates, "
-        "municipality effects and covariates are assumed",
         "seed": seed,
         "separated": int(separated),
     }
+    data = attach(data, known)
     return people.select(data, stratum)
 
 
 def printed_truth(tables: int) -> xr.Dataset:
-    """Return the paper's estimates as log odds against no_aspirations: A, and A + B.
+    """Return the paper's estimates as log odds against no_aspirations, itself zero: A, and A + B.
 
     The separated cell of Table 2a has no estimate; its truth is put at -4 for A, and at the
     printed C for migration.
     """
-    from bayesmig.models.social_capital import printed
-
-    table = printed.corrected()
-    strata = ["all"] if tables == 1 else list(people.LEVELS["network"])
+    table = corrected()
+    strata = ["all"] if tables == 1 else list(TIES)
     table = table[table.stratum.isin(strata)]
     table = table.assign(
-        label=[people.term_label(t, v) for t, v in zip(table.term, table.level, strict=True)]
+        label=[term_label(t, v) for t, v in zip(table.term, table.level, strict=True)]
     )
     wide = table.pivot(index=["stratum", "label"], columns="contrast", values="corrected")
     estimable = wide["A"] > SEPARATED
     aspires = wide["A"].where(estimable, LIKELY)
     terms = list(dict.fromkeys(table.label))
-    arrays = []
-    for label in strata:
-        pair = [aspires.loc[label].reindex(terms), wide["C"].loc[label].reindex(terms)]
-        arrays.append(np.array(pair))
-    values = np.array(arrays)
-    dims = ("stratum", "alternative", "term")
+    values = np.zeros((len(strata), len(OUTCOMES), len(terms)))
+    for s, label in enumerate(strata):
+        values[s, 1] = aspires.loc[label].reindex(terms)
+        values[s, 2] = wide["C"].loc[label].reindex(terms)
     found = xr.DataArray(
-        values, {"stratum": strata, "alternative": list(people.OUTCOMES[1:]), "term": terms}, dims
+        values,
+        {"stratum": strata, "outcome": list(OUTCOMES), "term": terms},
+        ("stratum", "outcome", "term"),
     )
     return xr.Dataset({"log_odds": found if tables == 2 else found.isel(stratum=0, drop=True)})
 
 
-def _check_truth(truth: xr.Dataset) -> None:
-    """It has log odds of every outcome and term (in every stratum), labelled."""
+def _checked_odds(truth: xr.Dataset) -> xr.DataArray:
+    """Log odds of every outcome and term (in every stratum), against no_aspirations."""
     if not isinstance(truth, xr.Dataset) or "log_odds" not in truth:
         raise DataError(
-            "truth must be a Dataset with log_odds (alternative, term), as "
-            f"simulation.printed_truth(1) gives it, got {type(truth).__name__}"
+            "truth must be a Dataset with log_odds (outcome, term), as "
+            f"simulate.printed_truth(1) gives it, got {type(truth).__name__}"
         )
     odds = truth["log_odds"]
     by_stratum = "stratum" in odds.dims
-    wanted = {"alternative": people.OUTCOMES[1:], "term": people.labels(within=by_stratum)}
-    wanted |= {"stratum": people.LEVELS["network"]} if by_stratum else {}
-    for dim, labels in wanted.items():
+    wanted = {"outcome": OUTCOMES, "term": labels(within=by_stratum)}
+    wanted |= {"stratum": TIES} if by_stratum else {}
+    for dim, expected in wanted.items():
         known = list(odds[dim].values) if dim in odds.coords else []
-        lacking = [label for label in labels if label not in known]
+        lacking = [label for label in expected if label not in known]
         if lacking:
             raise DataError(f"truth: log_odds has no {dim} {', '.join(lacking)}")
+    return odds - odds.sel(outcome=OUTCOMES[0], drop=True)
 
 
 def _people(rng: np.random.Generator, n: int, municipalities: int) -> pd.DataFrame:
@@ -190,7 +197,7 @@ def _people(rng: np.random.Generator, n: int, municipalities: int) -> pd.DataFra
     employment = _category(rng, np.log([0.5, 0.35, 0.15]), np.outer(working, [0, 1, 1]))
 
     def named(codes: NDArray, name: str) -> Any:
-        return pd.Categorical.from_codes(codes, list(people.LEVELS[name]))
+        return pd.Categorical.from_codes(codes, list(LEVELS[name]))
 
     return pd.DataFrame(
         {
@@ -228,11 +235,11 @@ def _category(rng: np.random.Generator, base: NDArray, shift: NDArray) -> NDArra
 def _columns(table: pd.DataFrame, by_stratum: bool) -> tuple[NDArray[np.float64], list[str]]:
     """Columns of the paper's formula on its own scale, written out."""
     columns: dict[str, NDArray] = {}
-    for term in people.TERMS:
+    for term in TERMS:
         if term == "network" and by_stratum:
             continue
-        if term in people.LEVELS:
-            for level in people.LEVELS[term][1:]:
+        if term in LEVELS:
+            for level in LEVELS[term][1:]:
                 columns[f"{term}: {level}"] = (table[term] == level).to_numpy(dtype=float)
         else:
             squared = term == "age_squared"
@@ -253,7 +260,7 @@ def _intercepts(logit: NDArray, events: NDArray) -> NDArray[np.float64]:
 
 
 def _truth(
-    truth: xr.Dataset,
+    odds: xr.DataArray,
     strata: list[str],
     terms: list[str],
     intercepts: NDArray,
@@ -262,26 +269,24 @@ def _truth(
     municipalities: list[str],
 ) -> xr.Dataset:
     """Name the truth as the graph names it: all outcomes, zeros for the reference."""
-    outcomes = list(people.OUTCOMES)
+    outcomes = list(OUTCOMES)
     by = () if strata == ["all"] else ("stratum",)
-    known = {"stratum": strata} if by else {}
 
     def padded(values: NDArray, axes: tuple[int, ...], dims: tuple[str, ...]) -> xr.DataArray:
         widths = [(1, 0) if axis in axes else (0, 0) for axis in range(values.ndim)]
-        coords = {**known, "outcome": outcomes, "outcome_too": outcomes, "term": terms}
-        whole = np.pad(values, widths)
-        return xr.DataArray(whole, {d: coords[d] for d in dims if d in coords}, dims)
+        coords = {"stratum": strata, "outcome": outcomes, "outcome_too": outcomes}
+        return xr.DataArray(
+            np.pad(values, widths), {d: coords[d] for d in dims if d in coords}, dims
+        )
 
     first = len(by)
     spread = np.repeat(covariance[None], len(strata), 0) if by else covariance
     groups = [f"{s}, {g}" for s in strata for g in municipalities] if by else municipalities
     everywhere = np.tile(effect, (len(strata), 1))
-    against = truth["log_odds"].sel(alternative=outcomes[1:], term=terms)
-    slope = against.transpose(*by, "alternative", "term").values
     intercept = intercepts if by else intercepts[0]
     return xr.Dataset(
         {
-            "log_odds": padded(slope, (first,), (*by, "outcome", "term")),
+            "log_odds": odds.sel(outcome=outcomes, term=terms).transpose(*by, "outcome", "term"),
             "intercept": padded(intercept, (first,), (*by, "outcome")),
             "group_covariance": padded(spread, (first, first + 1), (*by, "outcome", "outcome_too")),
             "group_effect": padded(everywhere, (1,), ("group", "outcome")),

@@ -36,6 +36,12 @@ def sensitivity(fitted: xr.DataTree, quantity: str | None = None) -> pd.DataFram
     -------
     DataFrame
         ``prior`` and ``likelihood`` sensitivity and ArviZ's ``diagnosis`` per quantity.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> list(bm.sensitivity(fit, "emigration").columns)
+    ['prior', 'likelihood', 'diagnosis']
     """
     import arviz as az
 
