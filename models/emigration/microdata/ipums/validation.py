@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from bayesmig.errors import DataError
 from bayesmig.models.emigration.microdata.ipums import codes
-from bayesmig.models.emigration.microdata.ipums.extract import MARCH, Extract
+from bayesmig.models.emigration.microdata.ipums.codebook import MARCH
+from bayesmig.models.emigration.microdata.ipums.extract import Extract
 
 if TYPE_CHECKING:
     import duckdb
