@@ -28,7 +28,7 @@ from bayesmig.study import Study
 if TYPE_CHECKING:
     import pandas as pd
 
-SHORT = {"draws": 20, "tune": 60, "chains": 2, "progress": False}
+SHORT: dict[str, Any] = {"draws": 20, "tune": 60, "chains": 2, "progress": False}
 SIGNATURES = {  # arguments by position, then by name
     ("simulate", "simulate"): (("truth",), ("seed",)),
     ("graph", "build"): (("data", "priors"), ()),
