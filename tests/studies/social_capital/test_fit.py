@@ -182,7 +182,7 @@ def test_rebase_to_an_outcome_that_was_a_number(fit):
 
 
 def test_a_study_without_reference():
-    other = xr.DataTree()
+    other = xr.DataTree.from_dict({"posterior": xr.Dataset()})
     other.attrs["study"] = "emigration"
     assert "has no reference to change" in said(bm.StudyError, bm.rebase, other, "x")
 
