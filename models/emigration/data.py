@@ -55,9 +55,7 @@ FIXED = {8: {"sex": "Male"}, 9: {"sex": "Female"}}
 AGGREGATES = {13: ("Caribbean", "Asia")}  # rows that hold the rows printed below them
 
 
-def example(
-    table: int | Sequence[int] = (10, 11), panel: Panel = "exclusive"
-) -> xr.Dataset:
+def example(table: int | Sequence[int] = (10, 11), panel: Panel = "exclusive") -> xr.Dataset:
     """Return the printed cells of Tables 4-15, as the report gives them (real data).
 
     Parameters
@@ -313,9 +311,7 @@ def _to_dataset(
             f"{where}: row {long.index[alike][0]}: another cell is labelled "
             f"{labels[alike].iloc[0]!r} too; no comma in the levels of factors"
         )
-    wide = long.assign(cell=labels).pivot(
-        index="cell", columns="component", values=list(NUMBERS)
-    )
+    wide = long.assign(cell=labels).pivot(index="cell", columns="component", values=list(NUMBERS))
     wide = wide.reindex(order)
     arrays = {
         name: (

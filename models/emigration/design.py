@@ -30,9 +30,7 @@ FOREIGN_BORN, ADULTS_SECOND = 77_491, 48_694  # persons in the samples (report, 
 INFLATION = float(np.sqrt(FOREIGN_BORN / ADULTS_SECOND))  # of non-follow-up's standard error
 ROUNDING = 0.1  # percent: the tables print one decimal
 # Appendix F, a proportion a year, by sex and five-year age group (0: 0-4, ..., 15: 75 and over)
-NATIVE_RATES = (
-    read_published(PUBLISHED / "native_rates.csv").set_index(["sex", "age_group"]).rate
-)
+NATIVE_RATES = read_published(PUBLISHED / "native_rates.csv").set_index(["sex", "age_group"]).rate
 
 
 @dataclass(frozen=True)

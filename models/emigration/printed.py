@@ -64,7 +64,11 @@ def targets(data: xr.Dataset, estimands: xr.Dataset) -> pd.DataFrame:
     for component in (*DERIVED, *OBSERVED):
         at, zero = data.sel(component=component), zeros.sel(component=component).values
         numbers = {name: at[name].values for name in ("estimate", "ci_low", "ci_high")}
-        cells = {"cell": data["cell"].values.astype(str), **numbers, "note": _notes(component, zero)}
+        cells = {
+            "cell": data["cell"].values.astype(str),
+            **numbers,
+            "note": _notes(component, zero),
+        }
         parts.append(pd.DataFrame({"quantity": component, **cells}))
     table = pd.concat(parts, ignore_index=True).dropna(subset="estimate")
     table = with_intervals(table, float(data.attrs["ci_prob"]))
