@@ -208,7 +208,10 @@ def check_graph(study: Study, data: xr.Dataset) -> None:
     observed.data_names(model)
     point, logp = model.initial_point(random_seed=1), model.logp()
     # compiled modes fuse more than Python can run
-    plain = {"mode": Mode(linker="py", optimizer="None"), "on_unused_input": "ignore"}
+    plain: dict[str, Any] = {
+        "mode": Mode(linker="py", optimizer="None"),
+        "on_unused_input": "ignore",
+    }
     density = pytensor.function(model.value_vars, [logp], **plain)(**point)
     slopes = pytensor.grad(logp, model.value_vars)
     gradient = pytensor.function(model.value_vars, slopes, **plain)(**point)

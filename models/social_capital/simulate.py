@@ -194,7 +194,7 @@ def _people(rng: np.random.Generator, n: int, municipalities: int) -> pd.DataFra
     working = np.where(male, 1.6, 0.0) - 1.5 * enrolled
     employment = _category(rng, np.log([0.5, 0.35, 0.15]), np.outer(working, [0, 1, 1]))
 
-    def named(codes: NDArray, name: str) -> Any:
+    def named(codes: NDArray[Any], name: str) -> Any:
         return pd.Categorical.from_codes(codes, list(LEVELS[name]))
 
     return pd.DataFrame(
@@ -223,7 +223,9 @@ def _people(rng: np.random.Generator, n: int, municipalities: int) -> pd.DataFra
     )
 
 
-def _category(rng: np.random.Generator, base: NDArray, shift: NDArray) -> NDArray[np.int64]:
+def _category(
+    rng: np.random.Generator, base: NDArray[Any], shift: NDArray[Any]
+) -> NDArray[np.int64]:
     """Draw one category for each row of ``shift``, log odds on top of ``base``."""
     chance = np.exp(base + shift)
     chance /= chance.sum(1, keepdims=True)
@@ -232,7 +234,7 @@ def _category(rng: np.random.Generator, base: NDArray, shift: NDArray) -> NDArra
 
 def _columns(table: pd.DataFrame, by_stratum: bool) -> tuple[NDArray[np.float64], list[str]]:
     """Columns of the paper's formula on its own scale, written out."""
-    columns: dict[str, NDArray] = {}
+    columns: dict[str, NDArray[Any]] = {}
     for term in TERMS:
         if term == "network" and by_stratum:
             continue
@@ -245,10 +247,10 @@ def _columns(table: pd.DataFrame, by_stratum: bool) -> tuple[NDArray[np.float64]
     return np.column_stack(list(columns.values())), list(columns)
 
 
-def _intercepts(logit: NDArray, events: NDArray) -> NDArray[np.float64]:
+def _intercepts(logit: NDArray[Any], events: NDArray[Any]) -> NDArray[np.float64]:
     """Solve for the intercepts that make ``events`` the expected numbers of outcomes."""
 
-    def surplus(intercept: NDArray) -> NDArray:
+    def surplus(intercept: NDArray[Any]) -> NDArray[Any]:
         return probabilities(logit + intercept)[:, 1:].sum(0) - events
 
     solved = root(surplus, np.log(events / max(len(logit) - events.sum(), 1)))
@@ -261,15 +263,15 @@ def _truth(
     odds: xr.DataArray,
     strata: list[str],
     terms: list[str],
-    intercepts: NDArray,
-    effect: NDArray,
+    intercepts: NDArray[Any],
+    effect: NDArray[Any],
     municipalities: list[str],
 ) -> xr.Dataset:
     """Name the truth as the graph names it: all outcomes, zeros for the reference."""
     outcomes = list(OUTCOMES)
     by = () if strata == ["all"] else ("stratum",)
 
-    def padded(values: NDArray, axes: tuple[int, ...], dims: tuple[str, ...]) -> xr.DataArray:
+    def padded(values: NDArray[Any], axes: tuple[int, ...], dims: tuple[str, ...]) -> xr.DataArray:
         widths = [(1, 0) if axis in axes else (0, 0) for axis in range(values.ndim)]
         coords = {"stratum": strata, "outcome": outcomes, "outcome_too": outcomes}
         return xr.DataArray(
