@@ -55,7 +55,7 @@ class MultinomialLogit(Op):
     def __init__(self, alternatives: int):
         self.alternatives = alternatives
 
-    def make_node(self, *inputs: Any) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply[Any]:
         """Give the operation its inputs."""
         variables = [pt.as_tensor_variable(value) for value in inputs]
         slope, intercept, column = variables[:3]

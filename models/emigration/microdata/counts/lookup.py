@@ -28,7 +28,7 @@ class Lookup(Op):
     __props__ = ()
     gufunc_signature = "(l),(r,t)->(r)"
 
-    def make_node(self, *inputs: Any) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply[Any]:
         """Give the operation its inputs."""
         variables = [pt.as_tensor_variable(v) for v in inputs]
         return Apply(self, variables, [pt.tensor(dtype="float64", shape=(None,))])
@@ -62,7 +62,7 @@ class Scatter(Op):
     __props__ = ()
     gufunc_signature = "(r),(r,t),(l)->(l)"
 
-    def make_node(self, *inputs: Any) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply[Any]:
         """Give the operation its inputs."""
         variables = [pt.as_tensor_variable(v) for v in inputs]
         return Apply(self, variables, [pt.tensor(dtype="float64", shape=(None,))])
