@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 import pandas as pd
-import pytensor
-import pytensor.tensor as pt
 import pytest
+from lazily import lazily
 from oracle import social_capital as oracle
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
@@ -14,9 +13,11 @@ from scipy.special import logsumexp, softmax
 import bayesmig as bm
 from bayesmig import evaluate
 from bayesmig.models.social_capital import design, estimands
-from bayesmig.models.social_capital.likelihood import MultinomialLogit
 from bayesmig.models.social_capital.paper import OUTCOMES
 from bayesmig.ready import compile
+
+pytensor = lazily("pytensor")
+likelihood = lazily("bayesmig.models.social_capital.likelihood")
 
 STUDY = bm.load_study("social_capital")
 N, PLACES = 700, 12
@@ -202,8 +203,8 @@ def by_hand(slope, intercept, column, group, stratum, count, weight):
 @pytest.mark.parametrize("size", [1.0, 300.0])  # logits whose odds overflow, too
 def test_the_loop_is_the_likelihood_and_its_score(mode, size):
     inputs = random_inputs(np.random.default_rng(5), size)
-    variables = [pt.as_tensor_variable(value).type() for value in inputs]
-    operation = MultinomialLogit(3)
+    variables = [pytensor.tensor.as_tensor_variable(value).type() for value in inputs]
+    operation = likelihood.MultinomialLogit(3)
     run = pytensor.function(variables, operation.make_node(*variables).outputs, mode=mode)
     value, by_slope, by_intercept = run(*inputs)
     np.testing.assert_allclose(value, by_hand(*inputs), rtol=1e-12, atol=1e-10)
@@ -221,9 +222,9 @@ def test_gradient_of_rows_that_count_differently():
     """The score at hand is that of the plain sum; any other gradient weights the rows."""
     inputs = random_inputs(np.random.default_rng(6))
     of_row = np.random.default_rng(7).normal(size=60)
-    variables = [pt.as_tensor_variable(value).type() for value in inputs]
-    value = MultinomialLogit(3).make_node(*variables).outputs[0]
-    gradient = pt.grad((value * of_row).sum(), variables[:2])
+    variables = [pytensor.tensor.as_tensor_variable(value).type() for value in inputs]
+    value = likelihood.MultinomialLogit(3).make_node(*variables).outputs[0]
+    gradient = pytensor.tensor.grad((value * of_row).sum(), variables[:2])
     found = pytensor.function(variables, gradient, mode="FAST_COMPILE")(*inputs)
     for at, score in enumerate(found):
         where = (1,) * score.ndim
@@ -441,9 +442,11 @@ def test_odds_that_overflow_are_taken_relative_to_the_highest():
     residual = weight[:, None] * (
         count[:, 1:] - count.sum(1)[:, None] * softmax(logit, axis=1)[:, 1:]
     )
-    inputs = [pt.as_tensor_variable(v) for v in
+    inputs = [pytensor.tensor.as_tensor_variable(v) for v in
               (slope, intercept, column, group, stratum, count, weight)]  # fmt: skip
-    function = pytensor.function([], MultinomialLogit(2).make_node(*inputs).outputs, mode="NUMBA")
+    function = pytensor.function(
+        [], likelihood.MultinomialLogit(2).make_node(*inputs).outputs, mode="NUMBA"
+    )
     value, by_slope, by_intercept = function()
     np.testing.assert_allclose(value, expected, rtol=1e-12)
     np.testing.assert_allclose(by_slope[0], residual.T @ column, rtol=1e-12)
