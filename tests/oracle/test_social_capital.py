@@ -7,8 +7,6 @@ import pandas as pd
 import pytest
 from lazily import lazily
 from oracle import social_capital as oracle
-from scipy.optimize import minimize
-from scipy.special import logsumexp, softmax
 
 import bayesmig as bm
 from bayesmig import evaluate
@@ -16,7 +14,9 @@ from bayesmig.models.social_capital import design, estimands
 from bayesmig.models.social_capital.paper import OUTCOMES
 from bayesmig.ready import compile
 
+optimize = lazily("scipy.optimize")
 pytensor = lazily("pytensor")
+special = lazily("scipy.special")
 likelihood = lazily("bayesmig.models.social_capital.likelihood")
 
 STUDY = bm.load_study("social_capital")
@@ -336,7 +336,7 @@ def mode(data, priors, **options):
 
     found = np.zeros(bound.size)
     for _ in range(3):  # restarted, since its memory of curvature gets stale
-        result = minimize(
+        result = optimize.minimize(
             downhill, found, jac=True, method="L-BFGS-B",
             options={"maxiter": 5000, "maxfun": 20000, "ftol": 1e-15, "gtol": 1e-8, "maxcor": 50},
         )  # fmt: skip
@@ -438,9 +438,9 @@ def test_odds_that_overflow_are_taken_relative_to_the_highest():
     weight = np.array([1.0, 0.5, 2.0, 1.0])
     free = column @ slope[0].T + intercept[0]
     logit = np.concatenate([np.zeros((4, 1)), free], axis=1)
-    expected = weight * ((count * logit).sum(1) - count.sum(1) * logsumexp(logit, axis=1))
+    expected = weight * ((count * logit).sum(1) - count.sum(1) * special.logsumexp(logit, axis=1))
     residual = weight[:, None] * (
-        count[:, 1:] - count.sum(1)[:, None] * softmax(logit, axis=1)[:, 1:]
+        count[:, 1:] - count.sum(1)[:, None] * special.softmax(logit, axis=1)[:, 1:]
     )
     inputs = [pytensor.tensor.as_tensor_variable(v) for v in
               (slope, intercept, column, group, stratum, count, weight)]  # fmt: skip
