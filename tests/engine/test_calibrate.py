@@ -102,7 +102,7 @@ def test_truths_from_the_prior_differ_between_simulations(from_prior):
 def test_given_truths_are_those_of_the_simulated_data(given):
     for i in range(given.sizes["simulation"]):
         truth = given["truth"].sel(quantity="emigration", cell="Mexican, Male")[i]
-        share = simulated(1 + i)["true_share"].sel(cell="Mexican, Male", fate="emigrated")
+        share = STUDY.truth(simulated(1 + i))["share"].sel(cell="Mexican, Male", fate="emigrated")
         assert float(truth) == pytest.approx(100 * float(share))
 
 
