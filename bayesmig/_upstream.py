@@ -5,13 +5,18 @@ When one of them moves, this file is where it is mended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    import xarray as xr
+from bayesmig.errors import StudyError
+from bayesmig.signals import ignored
+
+PAUSE = (0.5, 60.0)  # seconds between two looks at what is sampled
+SHARE = 20  # a look takes at most one part in so many
 
 
 def default_transform(variable: Any) -> Any:
@@ -95,6 +100,66 @@ def nutpie_model(
     return Model({variable: (dim,)})
 
 
-def unconstrained(raw: xr.DataTree) -> np.ndarray:
-    """Return the draws (chain, draw, parameter) that nutpie stored."""
-    return np.asarray(raw["posterior"].to_dataset()["unconstrained"].values)
+def run_nuts(
+    model: Any, stats: Sequence[str], each: Callable[[list[np.ndarray]], None] | None, **settings: Any
+) -> list[np.ndarray]:
+    """Run nutpie, handing over what there is from time to time; Ctrl-C ends it early.
+
+    Parameters
+    ----------
+    model : CompiledModel
+    stats : sequence of str
+        Statistics to take.
+    each : callable, optional
+        Handed what `run_nuts` would return.
+    **settings
+        Of ``nutpie.sample``.
+
+    Returns
+    -------
+    list of ndarray (draw, number)
+        Of each chain the draws after tuning: the statistics, then the parameters.
+
+    Raises
+    ------
+    StudyError
+        For a setting that nutpie does not have.
+    """
+    import nutpie
+
+    try:
+        sampler = nutpie.sample(model, blocking=False, return_raw_trace=True, **settings)
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:  # of a setting
+        raise StudyError(f"sampling: {error}") from None
+    pause = PAUSE[0]
+    try:
+        while True:
+            with suppress(TimeoutError):
+                return _rows(sampler.wait(timeout=pause), stats, model.n_dim)
+            if each is not None:
+                began = time.monotonic()
+                each(_rows(sampler.inspect(), stats, model.n_dim))
+                pause = float(np.clip(SHARE * (time.monotonic() - began), *PAUSE))
+    except KeyboardInterrupt:
+        with ignored():
+            return _rows(sampler.abort(), stats, model.n_dim)
+    except BaseException:
+        sampler.cancel()
+        raise
+
+
+def _rows(trace: Any, stats: Sequence[str], size: int) -> list[np.ndarray]:
+    """Read nutpie's trace, one table of Arrow for the draws of each chain and one for the rest."""
+    import pyarrow
+
+    def column(table: Any, name: str) -> np.ndarray:
+        return pyarrow.array(table.column(name)).to_numpy(zero_copy_only=False)
+
+    chains = []
+    for draws, said in zip(*trace.get_arrow_trace(), strict=True):
+        flat = pyarrow.array(draws.column("unconstrained"))
+        values = flat.flatten().to_numpy().reshape(draws.num_rows, size)
+        kept = ~column(said, "tuning").astype(bool)
+        columns = [column(said, name).astype(float)[kept] for name in stats]
+        chains.append(np.column_stack([*columns, values[kept]]))
+    return chains

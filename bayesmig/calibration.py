@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmig import _upstream, evaluate, observed
+from bayesmig import evaluate, observed
 from bayesmig.ready import Built, Compiled, build, compile
 from bayesmig.study import Study, load_study
 
@@ -200,7 +200,7 @@ def _one(ready: Compiled, job: Job, draws: int, tune: int) -> xr.Dataset:
     raw = density.sample(
         seed=job.seed, progress=False, draws=draws, tune=tune, chains=1, **settings
     )
-    values = evaluate.parameters(model, density.split(_upstream.unconstrained(raw)))
+    values = evaluate.parameters(model, density.split(raw["posterior"]["unconstrained"].values))
     posterior = evaluate.dataset(model, values, ("chain", "draw"))
     estimands = ready.study.estimands(posterior, job.built.data).isel(chain=0, drop=True)
     names = pd.Index(list(estimands.data_vars), name="quantity")

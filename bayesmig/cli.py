@@ -128,7 +128,7 @@ def fit(
         seed=seed,
         **options,
     )
-    from bayesmig.results import save_fit
+    from bayesmig.saving import save_fit
 
     print(f"saved {save_fit(fitted, output)}; next: bayesmig compare {output}")
 
@@ -143,7 +143,7 @@ def compare(
     """Print the posterior beside the printed numbers."""
     from bayesmig.comparison import compare as compare_fit
     from bayesmig.comparison import headline
-    from bayesmig.results import open_fit
+    from bayesmig.saving import open_fit
 
     fitted = open_fit(path)
     if csv is not None:
@@ -165,7 +165,7 @@ def summary(
 ) -> None:
     """Print every estimand, with print beside it where there is any."""
     from bayesmig.comparison import summary as summary_of
-    from bayesmig.results import open_fit
+    from bayesmig.saving import open_fit
 
     _print_comparison(summary_of(open_fit(path), ci_prob, quantity))
 
@@ -186,7 +186,7 @@ def report(
 ) -> None:
     """Write report.html for a saved fit."""
     from bayesmig.reporting import report as write_report
-    from bayesmig.results import open_fit
+    from bayesmig.saving import open_fit
 
     print(f"wrote {write_report(open_fit(path), output)}")
 
@@ -270,7 +270,7 @@ def demo(
     from bayesmig.comparison import compare as compare_fit
     from bayesmig.comparison import headline, quantities
     from bayesmig.reporting import report as write_report
-    from bayesmig.results import save_fit
+    from bayesmig.saving import save_fit
 
     console.print("\n3. Posterior and print")
     shown = headline(fitted)
