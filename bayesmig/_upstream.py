@@ -101,7 +101,10 @@ def nutpie_model(
 
 
 def run_nuts(
-    model: Any, stats: Sequence[str], each: Callable[[list[np.ndarray]], None] | None, **settings: Any
+    model: Any,
+    stats: Sequence[str],
+    each: Callable[[list[np.ndarray]], None] | None,
+    **settings: Any,
 ) -> list[np.ndarray]:
     """Run nutpie, handing over what there is from time to time; Ctrl-C ends it early.
 

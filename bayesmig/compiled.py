@@ -205,8 +205,7 @@ def cut(draws: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray
     ends = np.cumsum([math.prod(shape) for shape in shapes])
     parts = np.split(draws, ends[:-1], axis=-1)
     return [
-        part.reshape((*draws.shape[:-1], *shape))
-        for part, shape in zip(parts, shapes, strict=True)
+        part.reshape((*draws.shape[:-1], *shape)) for part, shape in zip(parts, shapes, strict=True)
     ]
 
 

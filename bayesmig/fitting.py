@@ -11,6 +11,8 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bayesmig import attrs, outputs
 from bayesmig.diagnostics import diagnose, problems
 from bayesmig.errors import (
@@ -28,8 +30,10 @@ from bayesmig.keeping import (
     STATS,
     Keeper,
     counted,
+    flat,
     found,
     refuse_leftover,
+    seconds,
     tables,
     tree,
     untree,
@@ -235,8 +239,9 @@ def sample(ready: Compiled, asked: Mapping[str, Any]) -> xr.DataTree:
             fitted = _completed(start, ready, density.shapes, raw)
             fitted = with_groups(fitted, ready, known_groups(asked.get("groups") or ()), seed)
         except BaseException as error:
-            folder = keeper.folder if keeper else _rescued(start, density, raw)
-            error.add_note(f"the draws are in {folder}: bm.recover makes a fit of them")
+            if np.isfinite(flat(raw)).any():
+                folder = keeper.folder if keeper else _rescued(start, density, raw)
+                error.add_note(f"the draws are in {folder}: bm.recover makes a fit of them")
             raise
     fitted.attrs["seconds_total"] = sum(ready.seconds.values()) + time.perf_counter() - started
     words = problems(fitted)
@@ -281,6 +286,7 @@ def recover(path: str | Path, priors: Any = None) -> xr.DataTree:
     start = opened(folder / START)
     shapes = [tuple(shape) for shape in attrs.unpack(start.attrs, "shapes", list)]
     del start.attrs["shapes"]
+    start.attrs["seconds_sample"] = seconds(folder)
     if priors is None:
         built = built_from(start)
     else:

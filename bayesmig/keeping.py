@@ -171,6 +171,12 @@ def counted(folder: Path) -> list[int]:
     return [sizes.get(k, 0) // (8 * width) for k in range(max(sizes, default=-1) + 1)]
 
 
+def seconds(folder: Path) -> float:
+    """From the start of a run to its last draw on disk."""
+    times = [path.stat().st_mtime for path in folder.glob("*.chain")]
+    return max(times) - (folder / START).stat().st_mtime
+
+
 def tables(folder: Path) -> list[np.ndarray]:
     """Whole rows of each chain (draw, number)."""
     width = _width(folder)
@@ -206,9 +212,14 @@ def tree(chains: Sequence[np.ndarray]) -> xr.DataTree:
     return xr.DataTree.from_dict({n: group.assign_coords(where) for n, group in groups.items()})
 
 
+def flat(raw: xr.DataTree) -> np.ndarray:
+    """Return the draws (chain, draw, parameter) of what `tree` made."""
+    return np.asarray(raw["posterior"].to_dataset()["unconstrained"].values)
+
+
 def untree(raw: xr.DataTree) -> list[np.ndarray]:
     """Return the rows of which `tree` made a DataTree."""
-    stats, values = raw["sample_stats"].to_dataset(), raw["posterior"]["unconstrained"].values
+    stats, values = raw["sample_stats"].to_dataset(), flat(raw)
     whole = np.concatenate(
         [np.stack([stats[name].values.astype(float) for name in STATS], axis=-1), values], axis=-1
     )

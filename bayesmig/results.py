@@ -14,6 +14,7 @@ from bayesmig import attrs, evaluate, observed
 from bayesmig.compiled import cut
 from bayesmig.diagnostics import diagnose
 from bayesmig.errors import PriorError, StudyError
+from bayesmig.keeping import flat
 from bayesmig.ready import Built
 from bayesmig.saving import FORMAT
 from bayesmig.study import load_study
@@ -79,9 +80,9 @@ def finished(raw: xr.DataTree, draws: int, chains: int) -> tuple[xr.DataTree, st
     words : str
         What was kept of what was asked for; empty if all was.
     """
-    flat = raw["posterior"]["unconstrained"].values
-    counts = np.isfinite(flat).all(axis=2).sum(axis=1)
-    if len(flat) == chains and (counts == draws).all():
+    draws_of = flat(raw)
+    counts = np.isfinite(draws_of).all(axis=2).sum(axis=1)
+    if len(draws_of) == chains and (counts == draws).all():
         return raw, ""
     if counts.size == 0 or counts.max() == 0:
         raise KeyboardInterrupt("interrupted before the first draw was kept")
@@ -156,8 +157,7 @@ def assembled(
 def _posterior(
     built: Built, shapes: Sequence[tuple[int, ...]], raw: xr.DataTree
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    flat = raw["posterior"]["unconstrained"].values
-    values = evaluate.parameters(built.model, cut(flat, shapes))
+    values = evaluate.parameters(built.model, cut(flat(raw), shapes))
     posterior = evaluate.dataset(built.model, values, ("chain", "draw"))
     posterior.attrs = {
         "inference_library": "nutpie",

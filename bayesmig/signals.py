@@ -27,20 +27,23 @@ class Stopped(KeyboardInterrupt):
         self.number = number
 
 
-def exit_code(stopped: KeyboardInterrupt) -> int:
-    """What a shell expects of a process that a signal stopped: 128 and its number."""
-    return 128 + getattr(stopped, "number", int(signal.SIGINT))
-
-
 @contextmanager
-def stopping() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP interrupt as Ctrl-C does; one that is ignored stays ignored."""
+def stopping() -> Iterator[list[int]]:
+    """Let SIGTERM and SIGHUP interrupt as Ctrl-C does; one that is ignored stays ignored.
+
+    Yields
+    ------
+    list of int
+        The signals that came.
+    """
+    came: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
+        came.append(number)
         raise Stopped(number)
 
     with _handled(stop):
-        yield
+        yield came
 
 
 @contextmanager
