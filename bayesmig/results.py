@@ -13,7 +13,7 @@ import xarray as xr
 from bayesmig import attrs, evaluate, observed
 from bayesmig.compiled import cut
 from bayesmig.diagnostics import diagnose
-from bayesmig.errors import PriorError, StudyError
+from bayesmig.errors import PriorError
 from bayesmig.keeping import flat
 from bayesmig.ready import Built
 from bayesmig.saving import FORMAT
