@@ -100,6 +100,16 @@ def calibrate(
         ``truth``, ``mean``, ``sd``, ``rank`` (share of draws below the truth), ``inside`` and
         ``width`` (probability, ...) of intervals, dims (quantity, simulation, ...), and
         ``divergences`` and ``steps`` (simulation).
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> study = bm.load_study("emigration")
+    >>> found = bm.calibrate(
+    ...     study, study.example(table=7), "calibration", n=2, draws=50, tune=50, progress=False
+    ... )
+    >>> found["inside"].sizes["simulation"], found["inside"].sizes["quantity"]
+    (2, 7)
     """
     study = load_study(study) if isinstance(study, str) else study
     if simulate is None:  # the graph is refitted to what it draws: it must hold all of it
@@ -119,7 +129,7 @@ def calibrate(
     every = [str(ready.priors), fingerprint(data), attrs.pack(ready.options), str(n), str(tune)]
     store = None if keep is None else _Store(Path(keep), study.name, [*said.values(), *every])
     done = _finished(ready, jobs, draws, tune, workers, progress, store)
-    found = xr.concat([done[k] for k in sorted(done)], "simulation")
+    found: xr.Dataset = xr.concat([done[k] for k in sorted(done)], "simulation")
     interrupted = "" if len(done) == n else f"interrupted: {len(done)} of {n} data sets"
     found.attrs = {**said, "interrupted": interrupted}
     if store is not None and not interrupted:
@@ -138,6 +148,16 @@ def coverage(found: xr.Dataset) -> pd.DataFrame:
         error and root mean square error in the estimands' unit; mean posterior sd; the
         p-value of a chi-squared test that ranks are uniform, each data set's rank taken
         at one place at random; divergences in all.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> study = bm.load_study("emigration")
+    >>> found = bm.calibrate(
+    ...     study, study.example(table=7), "calibration", n=2, draws=50, tune=50, progress=False
+    ... )
+    >>> list(bm.coverage(found).columns)[:4]
+    ['inside 50%', 'se 50%', 'inside 90%', 'se 90%']
     """
     from scipy.stats import chisquare
 

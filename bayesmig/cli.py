@@ -1,4 +1,4 @@
-"""The same verbs from a shell: list, audit, priors, fit, compare, report, calibrate, demo."""
+"""The same verbs from a shell: list, audit, priors, fit, compare, report, calibrate, demo, new."""
 
 from __future__ import annotations
 
@@ -126,6 +126,12 @@ def fit(
     tune: Annotated[int | None, typer.Option(help="tuning draws of each chain")] = None,
     chains: Annotated[int, typer.Option(help="chains")] = 4,
     seed: Annotated[int, typer.Option(help="the same seed gives the same draws")] = 1,
+    respondents: Annotated[
+        bool,
+        typer.Option(
+            "--with-respondents/--without-respondents", help="whether the fit carries their data"
+        ),
+    ] = True,
 ) -> None:
     """Fit a study and save the draws."""
     for pair in option or []:
@@ -145,13 +151,14 @@ def fit(
         seed=seed,
         **options,
     )
-    print(f"saved {_save(fitted, output)}; next: bayesmig compare {output}")
+    print(f"saved {_save(fitted, output, respondents)}; next: bayesmig compare {output}")
 
 
 @app.command()
 def recover(
     path: Annotated[Path, typer.Argument(help="the fit that was to be saved, or FIT.draws")],
     output: Annotated[Path | None, typer.Option("--output", help="where to save it")] = None,
+    respondents: Annotated[bool, typer.Option("--with-respondents/--without-respondents")] = True,
 ) -> None:
     """Save a fit of what a run that was killed had finished."""
     from bayesmig import keeping
@@ -165,7 +172,7 @@ def recover(
         output = folder.with_suffix("")
     check_output(output)
     fitted = _saying(lambda: recovered(folder))
-    print(f"saved {save_fit(fitted, output)}; next: bayesmig compare {output}")
+    print(f"saved {save_fit(fitted, output, respondents)}; next: bayesmig compare {output}")
     keeping.discard(folder)
 
 
@@ -347,6 +354,24 @@ def demo(
     console.print(f"({time.perf_counter() - started:.0f} s in all)")
 
 
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="of the study: lower-case letters, digits and _")],
+    into: Annotated[
+        Path | None,
+        typer.Option(help="a folder for a package of its own; default: models/ of this checkout"),
+    ] = None,
+) -> None:
+    """Write the folder of a new study: a small model of a toy paper, to be made the paper's."""
+    from bayesmig.scaffold import new_study
+
+    print(f"wrote {new_study(name, into)}; CONTRIBUTING.md says how it becomes the paper's")
+    if into is not None:
+        print(f"next: pip install --editable {into / name}; bayesmig audit {name}")
+    else:
+        print(f"next: bayesmig audit {name}")
+
+
 def _fit(study: str, data: xr.Dataset, priors: Any, output: Path, **settings: Any) -> xr.DataTree:
     """Fit with progress, draws kept beside the output, and say what was done."""
     console = _console()
@@ -373,14 +398,14 @@ def _fit(study: str, data: xr.Dataset, priors: Any, output: Path, **settings: An
     return fitted
 
 
-def _save(fitted: xr.DataTree, output: Path) -> Path:
+def _save(fitted: xr.DataTree, output: Path, respondents: bool = True) -> Path:
     """Save a fit; the draws beside it are then of no use."""
     from bayesmig import keeping
     from bayesmig.saving import save_fit
 
     folder = keeping.beside(output)
     try:
-        save_fit(fitted, output)
+        save_fit(fitted, output, respondents)
     except BaseException as error:
         error.add_note(f"the draws are in {folder}: `bayesmig recover {output}` saves them")
         raise

@@ -376,7 +376,7 @@ def _copy_function() -> Any:
     pointer, word = _pointer(), types.uintp
 
     @cfunc(types.int64(types.uint64, types.uint64, word, word, word))
-    def copy(dim, expanded, x, out, user):
+    def copy(dim: Any, expanded: Any, x: Any, out: Any, user: Any) -> int:
         source = carray(pointer(x), (int(dim),), np.float64)
         target = carray(pointer(out), (int(dim),), np.float64)
         for i in range(int(dim)):

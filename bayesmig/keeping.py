@@ -134,7 +134,10 @@ def discard(folder: str | Path) -> None:
     Examples
     --------
     >>> import bayesmig as bm
-    >>> bm.discard("fit.nc.draws")  # doctest: +SKIP
+    >>> bm.discard("nowhere.nc")
+    Traceback (most recent call last):
+        ...
+    bayesmig.errors.StudyError: no draws at nowhere.nc, nor at nowhere.nc.draws
     """
     folder = found(folder)
     if who := _user(folder):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
-from bayesmig import attrs
+from bayesmig import attrs, outputs
 from bayesmig.comparison import (
     compare,
     data_title,
@@ -39,6 +40,12 @@ def report(fitted: xr.DataTree, folder: str | Path) -> Path:
     -------
     Path
         Of the page, written whole or not at all.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> bm.report(fit, "out").as_posix()
+    'out/report.html'
     """
     import jinja2
     from markdown_it import MarkdownIt
@@ -58,7 +65,7 @@ def report(fitted: xr.DataTree, folder: str | Path) -> Path:
         own=own,
         kind="given" if own else "printed",
         attrs=fitted.attrs,
-        left_out=fitted["data"].attrs.get("left_out", ""),
+        left_out=fitted["data"].attrs.get("left_out", "") if "data" in fitted else "",
         problems=problems(fitted),
         clean="" if problems(fitted) else _clean(diagnostics),
         plot=_png(fitted) if quantities(fitted) else "",
@@ -70,16 +77,7 @@ def report(fitted: xr.DataTree, folder: str | Path) -> Path:
         versions=attrs.unpack(fitted.attrs, "versions", dict),
         card=MarkdownIt("commonmark", {"html": False}).enable("table").render(card),
     )
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "report.html"
-    part = folder / f".report.{os.getpid()}.part"
-    try:
-        part.write_text(page, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+    return outputs.write(Path(folder) / "report.html", page)
 
 
 def _model_of(card: str) -> str:
@@ -88,7 +86,7 @@ def _model_of(card: str) -> str:
     return "".join(part for part in parts if part.startswith(("## The model", "## Priors")))
 
 
-def _clean(diagnostics: dict) -> str:
+def _clean(diagnostics: Mapping[str, Any]) -> str:
     worst = {
         name: diagnostics[name]["worst"]
         for name in ("rhat", "ess_bulk", "ess_tail")

@@ -16,7 +16,7 @@ from bayesmig.diagnostics import diagnose
 from bayesmig.errors import PriorError
 from bayesmig.keeping import flat
 from bayesmig.ready import Built
-from bayesmig.saving import FORMAT
+from bayesmig.saving import FORMAT, data_of
 from bayesmig.study import load_study
 
 if TYPE_CHECKING:
@@ -46,11 +46,15 @@ def rebase(fitted: xr.DataTree, reference: str) -> xr.DataTree:
     Examples
     --------
     >>> import bayesmig as bm
-    >>> turned = bm.rebase(fit, "migrated")  # doctest: +SKIP
+    >>> bm.rebase(fit, "migrated")  # a fit of `emigration`
+    Traceback (most recent call last):
+        ...
+    bayesmig.errors.StudyError: study 'emigration' has no reference to change
     """
     study = load_study(fitted.attrs["study"])
+    data = data_of(fitted, "rebase")
     estimands = study.rebased(fitted["posterior"].to_dataset(), reference)
-    table = study.targets(fitted["data"].to_dataset(), estimands)
+    table = study.targets(data, estimands)
     changed = fitted.copy()
     if "prior_sd" in changed:
         del changed["prior_sd"]

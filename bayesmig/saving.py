@@ -12,6 +12,7 @@ import xarray as xr
 
 from bayesmig import attrs, outputs
 from bayesmig.errors import DataError, DataWarning, StudyError, warn
+from bayesmig.study import load_study
 
 if TYPE_CHECKING:
     import h5py
@@ -25,10 +26,14 @@ FILTERS = {1, 2, 3}  # of HDF5: deflate, shuffle and checksums
 GROUPS = ("posterior", "estimands", "published", "sample_stats", "data")
 TEXTS = ("study", "title", "citation", "data_title", "priors", "prior_set", "priors_toml")
 TABLES = ("options", "diagnostics", "versions")
+OF_ROWS = (
+    *("observed_data", "constant_data", "log_likelihood"),
+    *("posterior_predictive", "prior_predictive"),
+)
 NUMBERS = ("synthetic", "seed", "draws", "tune", "chains")
 
 
-def save_fit(fitted: xr.DataTree, path: str | Path) -> Path:
+def save_fit(fitted: xr.DataTree, path: str | Path, respondents: bool = True) -> Path:
     """Write a fit to a NetCDF file, whole or not at all.
 
     The file ends in a checksum that `open_fit` compares; other readers of NetCDF see none
@@ -39,6 +44,9 @@ def save_fit(fitted: xr.DataTree, path: str | Path) -> Path:
     fitted : DataTree
     path : str or Path
         Its folder is made if it is not there; a link is followed.
+    respondents : bool
+        Whether the file carries the data of the people that the fit is of; see
+        `without_respondents`.
 
     Returns
     -------
@@ -52,9 +60,66 @@ def save_fit(fitted: xr.DataTree, path: str | Path) -> Path:
     Examples
     --------
     >>> import bayesmig as bm
-    >>> path = bm.save_fit(fit, "fit.nc")  # doctest: +SKIP
+    >>> bm.save_fit(fit, "fit.nc").name
+    'fit.nc'
     """
-    return outputs.write(path, sealed(fitted))
+    return outputs.write(path, sealed(fitted if respondents else without_respondents(fitted)))
+
+
+def without_respondents(fitted: xr.DataTree) -> xr.DataTree:
+    """Return a fit without what it holds of single people.
+
+    Parameters
+    ----------
+    fitted : DataTree
+
+    Returns
+    -------
+    DataTree
+        Compares, plots and reports as the fit does.  The data keep their attributes and what
+        has none of the dims of the study's ``people``; what was observed, what entered the
+        graph and what was computed or drawn for each row are left out, so that `rebase`,
+        `refit` and `add_groups` refuse it.  Of a study whose data hold no respondents all
+        is left as it is.
+
+    Examples
+    --------
+    >>> without_respondents(fit).identical(fit)  # printed cells hold no respondent
+    True
+    """
+    people = load_study(fitted.attrs["study"]).people
+    if people is not None and not people:
+        return fitted
+    data = fitted["data"].to_dataset() if "data" in fitted else xr.Dataset()
+    along = set(data.dims if people is None else people)
+    rows = along | set(fitted["observed_data"].dims if "observed_data" in fitted else ())
+    kept = {
+        name: group.to_dataset()
+        for name, group in fitted.children.items()
+        if name not in (*OF_ROWS, "data")
+    }
+    posterior, estimands = kept["posterior"], kept["estimands"]
+    rows -= set(estimands.dims) | {"chain", "draw"}
+    kept["posterior"] = posterior.drop_dims(rows & set(posterior.dims))
+    kept["data"] = data.drop_dims(along & set(data.dims))
+    shared = xr.DataTree.from_dict(kept)
+    shared.attrs = {**fitted.attrs, "respondents": "left out"}
+    return shared
+
+
+def data_of(fitted: xr.DataTree, what: str) -> xr.Dataset:
+    """Return the data of a fit; ``what`` needs them.
+
+    Raises
+    ------
+    StudyError
+        If the fit has none, or was saved without respondents.
+    """
+    if fitted.attrs.get("respondents") == "left out":
+        raise StudyError(f"{what} needs the data, and this fit was saved without respondents")
+    if "data" not in fitted:
+        raise StudyError(f"{what} needs the data, and this fit has no group 'data'")
+    return fitted["data"].to_dataset()
 
 
 def open_fit(path: str | Path) -> xr.DataTree:

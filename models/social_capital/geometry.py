@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesmig.models.social_capital.design import Design
-from bayesmig.models.social_capital.likelihood import probabilities
+from bayesmig.models.social_capital.logit import probabilities
 
 RIDGE = 1 / 2.5**2  # of the slopes: keeps a separated column finite
 INTERCEPT_RIDGE = 1 / 10.0**2

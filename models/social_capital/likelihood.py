@@ -21,6 +21,8 @@ from pytensor.tensor.basic import get_underlying_scalar_constant_value
 from pytensor.tensor.exceptions import NotScalarConstantError
 from pytensor.tensor.random.op import RandomVariable
 
+from bayesmig.models.social_capital.logit import probabilities
+
 VERSION = 3  # of the loop below: part of the key under which its machine code is kept
 BLOCK = 256  # rows whose numbers stay in the fastest memory
 FASTMATH = {"arcp", "contract", "nsz", "reassoc"}  # sums may be reordered; NaN stays NaN
@@ -204,15 +206,6 @@ def logits(slope: Any, intercept: Any, column: Any, group: Any, stratum: Any) ->
         rows = of_row == s
         found[rows] = column[rows] @ slope[s].T
     return found + intercept[group]
-
-
-def probabilities(logit: np.ndarray) -> np.ndarray:
-    """Probabilities (..., outcome), the reference first, of free logits (..., alternative)."""
-    whole = np.concatenate([np.zeros((*logit.shape[:-1], 1)), logit], axis=-1)
-    whole -= whole.max(-1, keepdims=True)
-    np.exp(whole, out=whole)
-    whole /= whole.sum(-1, keepdims=True)
-    return whole
 
 
 def _evaluate(

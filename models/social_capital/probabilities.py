@@ -17,9 +17,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesmig.errors import DataError, StudyError, unknown
-from bayesmig.models.social_capital import data as people
-from bayesmig.models.social_capital.design import Design, design, options_of
-from bayesmig.models.social_capital.likelihood import probabilities as softmax
+from bayesmig.models.social_capital import people
+from bayesmig.models.social_capital.design import Design, of_fit, options_of
+from bayesmig.models.social_capital.logit import probabilities as softmax
 
 MARGINAL, NEW = "marginal", "new"
 NODES = 7  # of the quadrature over municipalities, for each factor
@@ -64,10 +64,10 @@ def probabilities(
     StudyError
         For an unknown group, or one without people of a stratum that is asked about.
     """
-    table = _design(fitted)
+    table = of_fit(fitted)
     frame = _frame(fitted, table, people_)
     columns, stratum = table.columns_of(frame), _strata(fitted, table, frame)
-    logits = _Logits(fitted, table, draws)
+    logits = Logits(fitted, table, draws)
     values = np.empty((logits.draws, len(columns), len(table.outcomes)))
     rng = np.random.default_rng(seed)
     for i in range(logits.draws):
@@ -100,7 +100,7 @@ def marginal_effects(
     DataArray (draw, change, outcome)
         Percentage points; for each draw the outcomes' changes add up to zero.
     """
-    table = _design(fitted)
+    table = of_fit(fitted)
     frame = _frame(fitted, table, None)
     option = options_of(fitted)["weights"]
     weight = np.ones(len(frame)) if option is None else frame[option].to_numpy(dtype=float)
@@ -113,7 +113,7 @@ def marginal_effects(
         label: (table.columns_of(before), table.columns_of(after))
         for label, (before, after) in changes.items()
     }
-    logits = _Logits(fitted, table, draws)
+    logits = Logits(fitted, table, draws)
     values = np.empty((logits.draws, len(pairs), len(table.outcomes)))
     for i in range(logits.draws):
         for j, (before, after) in enumerate(pairs.values()):
@@ -135,7 +135,7 @@ def marginal_effects(
     )
 
 
-class _Logits:
+class Logits:
     """Draws of a fit, thinned, as the arrays that probabilities are made of."""
 
     def __init__(self, fitted: xr.DataTree, table: Design, draws: int):
@@ -241,10 +241,6 @@ def _quadrature(factors: int) -> tuple[NDArray, NDArray]:
     nodes = np.stack(np.meshgrid(*[points] * factors, indexing="ij"), -1).reshape(-1, factors)
     product = np.stack(np.meshgrid(*[weights] * factors, indexing="ij"), -1)
     return nodes, product.reshape(-1, factors).prod(1)
-
-
-def _design(fitted: xr.DataTree) -> Design:
-    return design(fitted["data"].to_dataset(), **options_of(fitted))
 
 
 def _frame(fitted: xr.DataTree, table: Design, given: Any) -> pd.DataFrame:
