@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 # auditing and every --help answer at once
 _WHERE = {
     "BayesmigError": "errors",
+    "CacheWarning": "errors",
     "ConvergenceWarning": "errors",
     "DataError": "errors",
     "DataWarning": "errors",

@@ -20,6 +20,7 @@ from bayesmig.ready import Built, Compiled, build, compile
 from bayesmig.results import fingerprint
 from bayesmig.saving import opened, sealed
 from bayesmig.study import Study, load_study
+from bayesmig.threads import one_thread
 
 PROBABILITIES = (0.5, 0.9)
 RANKS = 100  # draws kept for a rank, thinned so that they are nearly independent
@@ -128,7 +129,8 @@ def calibrate(
     }
     every = [str(ready.priors), fingerprint(data), attrs.pack(ready.options), str(n), str(tune)]
     store = None if keep is None else _Store(Path(keep), study.name, [*said.values(), *every])
-    done = _finished(ready, jobs, draws, tune, workers, progress, store)
+    with one_thread():
+        done = _finished(ready, jobs, draws, tune, workers, progress, store)
     found: xr.Dataset = xr.concat([done[k] for k in sorted(done)], "simulation")
     interrupted = "" if len(done) == n else f"interrupted: {len(done)} of {n} data sets"
     found.attrs = {**said, "interrupted": interrupted}

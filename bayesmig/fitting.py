@@ -42,6 +42,7 @@ from bayesmig.ready import Built, Compiled, build, built_from, compile, compiled
 from bayesmig.results import assembled, begun, finished
 from bayesmig.saving import opened, sealed
 from bayesmig.signals import deferred
+from bayesmig.threads import one_thread
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -225,7 +226,7 @@ def sample(ready: Compiled, asked: Mapping[str, Any]) -> xr.DataTree:
         "compiled": "reused" if ready.reused else "in this run",
     }
     start = begun(ready, prior, said)
-    with _keeper(asked.get("keep"), start, density) as keeper:
+    with one_thread(), _keeper(asked.get("keep"), start, density) as keeper:
         bound = time.perf_counter()
         raw = density.sample(
             seed=seed,
@@ -301,7 +302,8 @@ def recover(path: str | Path, priors: Any = None) -> xr.DataTree:
     chains = tables(folder)
     asked = int(start.attrs["chains"])
     chains += [chains[0][:0]] * (asked - len(chains))
-    fitted = _completed(start, built, shapes, tree(chains))
+    with one_thread():
+        fitted = _completed(start, built, shapes, tree(chains))
     words = problems(fitted)
     if words:
         warn("; ".join(words), ConvergenceWarning)

@@ -13,11 +13,11 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesmig import attrs
-from bayesmig import formulas
+from bayesmig import attrs, formulas
 from bayesmig.errors import DataError, StudyError, unknown
 from bayesmig.models.social_capital import people
 from bayesmig.models.social_capital.paper import TERMS
+from bayesmig.saving import data_of
 
 MARGINAL = "intercept"  # the column that is one for everybody
 SEPARATION = 1e-9  # a level so rare that an outcome does not occur at all
@@ -430,7 +430,7 @@ def _first_line(error: Exception) -> str:
 
 def of_fit(fitted: xr.DataTree) -> Design:
     """Arrange the people of a fit as its graph has them."""
-    return design(fitted["data"].to_dataset(), **options_of(fitted))
+    return design(data_of(fitted, "the design"), **options_of(fitted))
 
 
 def options_of(fitted: xr.DataTree) -> dict[str, Any]:
