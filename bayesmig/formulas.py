@@ -36,6 +36,7 @@ TOKEN = re.compile(
     r"|(?P<operator>\*\*|%in%|[-+*/:^()])|(?P<python>\{)|(?P<other>.)",
     re.DOTALL,
 )
+QUOTED = re.compile(r"`[^`]*`")
 BINDING: Mapping[str, int] = MappingProxyType(
     {"+": 1, "-": 1, "*": 2, "/": 2, "%in%": 2, ":": 3, "**": 4, "^": 4}
 )
@@ -121,8 +122,7 @@ def check_python(expression: str) -> None:
     ------
     StudyError
     """
-    names = re.compile(r"`[^`]*`")
-    quoted = names.sub("column", expression)
+    quoted = QUOTED.sub("column", expression)
     try:
         tree = ast.parse(quoted.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
