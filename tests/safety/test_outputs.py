@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from small import fit
+from safety.small import fit
 
 import bayesmig as bm
 from bayesmig import cli, outputs
@@ -114,7 +114,7 @@ LIMITED = """
 import resource, sys, signal
 sys.path[:0] = {path!r}
 import toy, bayesmig as bm
-from small import fit
+from safety.small import fit
 bm.register_study(toy.study)
 tree = fit()
 bm.save_fit(fit(1), "fit.nc")

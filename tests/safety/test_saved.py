@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
-from small import fit
+from safety.small import fit
 
 import bayesmig as bm
 from bayesmig import saving
