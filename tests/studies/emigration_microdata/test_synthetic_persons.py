@@ -352,7 +352,7 @@ def groups(panel):
 
 def test_frequencies_are_those_expected(panel):
     chance = synthetic.expected(panel)
-    hazard = synthetic.hazards(panel, synthetic.default_truth())
+    hazard = hazards(panel, synthetic.default_truth())
     for name, rows in groups(panel):
         assert abs(zscore(panel.followed[rows], chance.followed[rows])) < 4.5, name
         asked = rows & panel.moved.notna()

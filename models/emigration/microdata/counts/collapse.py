@@ -155,13 +155,43 @@ def collapse(
     connection.execute(PEOPLE)
     persons = _persons(connection)
     scale = _scales(connection) if weights == "effective" else {}
-    left_out = {*COVARIATES} - {*covariates}
-    left_out |= {"origin"} if "country" in left_out else set()
-    left_out |= set() if citizens else {"citizen"}
-    left_out |= {*OWN_HEALTH} if mortality == "marginal" else set()
+    dropped = _dropped(covariates, mortality, citizens)
+    data = xr.merge(_counted(connection, dropped, weights))
+    _warn_of_unasked(data)
+    return data.assign_attrs(
+        {
+            **panel.attrs,
+            "title": panel.attrs.get("title", "panel"),
+            "synthetic": int(bool(panel.attrs.get("synthetic"))),
+            "likelihood": _likelihood(weights, scale),
+            "mortality": mortality,
+            "left_out": reasons(panel.flow),
+            "persons": written(persons),
+            "years": written(_years(connection)),
+            "flow": panel.flow.to_json(orient="records"),
+        }
+    )
+
+
+def _dropped(covariates: Sequence[Covariate], mortality: Mortality, citizens: bool) -> set[str]:
+    """Covariates that are not told apart."""
+    dropped = {str(name) for name in COVARIATES} - {*covariates}
+    if "country" in dropped:
+        dropped.add("origin")
+    if not citizens:
+        dropped.add("citizen")
+    if mortality == "marginal":
+        dropped.update(OWN_HEALTH)
+    return dropped
+
+
+def _counted(
+    connection: duckdb.DuckDBPyConnection, dropped: set[str], weights: Weights
+) -> list[xr.Dataset]:
+    """Count each outcome by its covariates, and adults by race and health."""
 
     def kept(*names: str) -> tuple[str, ...]:
-        return tuple(n for n in names if n.removeprefix("household_") not in left_out)
+        return tuple(n for n in names if n.removeprefix("household_") not in dropped)
 
     first = (
         *OWN,
@@ -170,7 +200,7 @@ def collapse(
         *(f"household_{name}" for name in HOUSEHOLD_COVARIATES),
     )
     second = (*ADULT, "education", *OWN_HEALTH)
-    parts = [
+    return [
         _table(connection, "", "pattern", kept(*first), "followed",
                "generation = 'first'", weights),
         _table(connection, "native_", "native_pattern", kept(*second), "followed",
@@ -183,35 +213,17 @@ def collapse(
                ("generation", "mexican", "age_group", "sex", *OWN_HEALTH), "followed",
                "NOT child", "counts").drop_vars("followed"),
     ]  # fmt: skip
-    data = xr.merge(parts)
-    for empty in ("moved", "returned"):
-        if data.sizes[f"{empty}_pattern"] == 0:
-            warnings.warn(
-                f"nobody says where they lived a year ago: {empty} has nothing but its prior",
-                DataWarning,
-                stacklevel=2,
-            )
-    _warn_of_unasked(data)
-    (years,) = connection.execute(
-        "SELECT list(DISTINCT year ORDER BY year) FROM counted"
-    ).fetchone()
-    return data.assign_attrs(
-        {
-            **panel.attrs,
-            "title": panel.attrs.get("title", "panel"),
-            "synthetic": int(bool(panel.attrs.get("synthetic"))),
-            "likelihood": _likelihood(weights, scale),
-            "mortality": mortality,
-            "left_out": reasons(panel.flow),
-            "persons": written(persons),
-            "years": written([int(year) for year in years]),
-            "flow": panel.flow.to_json(orient="records"),
-        }
-    )
 
 
 def _warn_of_unasked(data: xr.Dataset) -> None:
-    """Say of whom nobody asked about health or the home: a basic monthly survey does not."""
+    """Say what was not asked, or not of everybody: a basic monthly survey lacks questions."""
+    for outcome in ("moved", "returned"):
+        if data.sizes[f"{outcome}_pattern"] == 0:
+            warnings.warn(
+                f"nobody says where they lived a year ago: {outcome} has nothing but its prior",
+                DataWarning,
+                stacklevel=3,
+            )
     means = {
         "health": "they die as those in good health do",
         "owner": "they are a third kind beside owners and renters",
@@ -228,6 +240,11 @@ def _warn_of_unasked(data: xr.Dataset) -> None:
                 DataWarning,
                 stacklevel=3,
             )
+
+
+def _years(connection: duckdb.DuckDBPyConnection) -> list[int]:
+    rows = connection.execute("SELECT DISTINCT year FROM counted ORDER BY year").fetchall()
+    return [int(year) for (year,) in rows]
 
 
 def _persons(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -262,7 +279,7 @@ def _table(
     columns: tuple[str, ...],
     outcome: str,
     where: str,
-    weights: str,
+    weights: Weights,
 ) -> xr.Dataset:
     """Count one outcome by its covariates."""
     keys = ", ".join(columns)
@@ -296,7 +313,7 @@ def _codes(values: pd.Series, column: str, dim: str) -> tuple[str, np.ndarray, d
     return dim, codes.astype("int16"), {"labels": written(order)}
 
 
-def _likelihood(weights: str, scale: dict[str, float]) -> str:
+def _likelihood(weights: Weights, scale: dict[str, float]) -> str:
     if weights == "counts":
         return "every person once"
     sizes = ", ".join(f"{name} generation {size:,.0f}" for name, size in scale.items())

@@ -28,7 +28,7 @@ class Lookup(Op):
     __props__ = ()
     gufunc_signature = "(l),(r,t)->(r)"
 
-    def make_node(self, *inputs: Any) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply[Any]:
         """Give the operation its inputs."""
         variables = [pt.as_tensor_variable(v) for v in inputs]
         return Apply(self, variables, [pt.tensor(dtype="float64", shape=(None,))])
@@ -62,7 +62,7 @@ class Scatter(Op):
     __props__ = ()
     gufunc_signature = "(r),(r,t),(l)->(l)"
 
-    def make_node(self, *inputs: Any) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply[Any]:
         """Give the operation its inputs."""
         variables = [pt.as_tensor_variable(v) for v in inputs]
         return Apply(self, variables, [pt.tensor(dtype="float64", shape=(None,))])
@@ -89,7 +89,7 @@ class Scatter(Op):
 @register_funcify_default_op_cache_key(Lookup)
 def _compile_lookup(op: Lookup, node: Any, **_: Any) -> tuple[Any, int]:
     @numba_njit
-    def lookup(number, index):
+    def lookup(number: Any, index: Any) -> Any:
         rows, terms = index.shape
         total = np.empty(rows)
         for i in range(rows):
@@ -105,7 +105,7 @@ def _compile_lookup(op: Lookup, node: Any, **_: Any) -> tuple[Any, int]:
 @register_funcify_default_op_cache_key(Scatter)
 def _compile_scatter(op: Scatter, node: Any, **_: Any) -> tuple[Any, int]:
     @numba_njit
-    def scatter(value, index, like):
+    def scatter(value: Any, index: Any, like: Any) -> Any:
         rows, terms = index.shape
         total = np.zeros(like.shape[0])
         for i in range(rows):

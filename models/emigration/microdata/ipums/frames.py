@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayesmig.errors import DataError
 from bayesmig.models.emigration.microdata.ipums import codes
-from bayesmig.models.emigration.microdata.ipums.extract import schema, workspace
+from bayesmig.models.emigration.microdata.ipums.database import schema, workspace
 from bayesmig.models.emigration.microdata.ipums.panel import ADULT, COLUMNS, NULLABLE, PARENT, Panel
 from bayesmig.models.emigration.microdata.ipums.rules import LINKED, PANEL
 from bayesmig.models.emigration.microdata.levels import AGES, DURATIONS

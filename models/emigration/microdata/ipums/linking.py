@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from bayesmig.errors import DataError, DataWarning
 from bayesmig.models.emigration.microdata.ipums import codes
+from bayesmig.models.emigration.microdata.ipums.codebook import MARCH
 from bayesmig.models.emigration.microdata.ipums.codes import China, MiddleEast, NorthAfrica
-from bayesmig.models.emigration.microdata.ipums.extract import MARCH, Extract, schema, transaction
+from bayesmig.models.emigration.microdata.ipums.database import schema, transaction
+from bayesmig.models.emigration.microdata.ipums.extract import Extract
 from bayesmig.models.emigration.microdata.ipums.flow import check_generations, flow
 from bayesmig.models.emigration.microdata.ipums.panel import ADULT, COLUMNS, PARENT, Panel
 from bayesmig.models.emigration.microdata.ipums.rules import (

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from bayesmig.errors import DataError
 from bayesmig.models.emigration.microdata.ipums import codes
-from bayesmig.models.emigration.microdata.ipums.extract import MARCH, Extract
+from bayesmig.models.emigration.microdata.ipums.codebook import MARCH
+from bayesmig.models.emigration.microdata.ipums.extract import Extract
 
 FEW = 30  # records of a year that a share can be said of
 FOUND, TWICE = 0.2, 0.1  # shares below and above which a year is no year of the survey
