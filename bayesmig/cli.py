@@ -236,13 +236,15 @@ def check(study: StudyName) -> None:
 
 @app.command()
 def report(
-    path: FitPath, output: Annotated[Path, typer.Option("--output", help="folder")] = Path("out")
+    path: FitPath,
+    output: Annotated[Path, typer.Option("--output", help="folder")] = Path("out"),
+    fewest: Annotated[int, typer.Option(help="people of the smallest cell shown; 0: all")] = 5,
 ) -> None:
     """Write report.html for a saved fit."""
     from bayesmig.reporting import report as write_report
     from bayesmig.saving import open_fit
 
-    print(f"wrote {write_report(open_fit(path), output)}")
+    print(f"wrote {write_report(open_fit(path), output, fewest)}")
 
 
 @app.command()
@@ -329,7 +331,7 @@ def demo(
     )
     data = loaded.example()
     kind = "SYNTHETIC" if data.attrs["synthetic"] else "as printed"
-    console.print(f"\n2. The fit: {data.attrs['title']} ({kind}).", markup=False)
+    console.print(shown(f"\n2. The fit: {data.attrs['title']} ({kind})."), markup=False)
     fitted = _fit(loaded.name, data, None, saved)
     _save(fitted, saved)
 
@@ -543,10 +545,10 @@ def _print_rows(rows: list[dict[Any, str]], title: str) -> None:
 
     if not rows:
         return
-    grid = Table(title=Text(title), box=SIMPLE_HEAD, title_justify="left")
+    grid = Table(title=Text(shown(title)), box=SIMPLE_HEAD, title_justify="left")
     for name in rows[0]:
         left = name in ("", "check", "where", "where, for one", "detail")
         grid.add_column(str(name), justify="left" if left else "right", no_wrap=name != "detail")
     for row in rows:
-        grid.add_row(*map(Text, row.values()))  # not markup
+        grid.add_row(*(Text(shown(cell)) for cell in row.values()))  # no markup, no escapes
     _console().print(grid, highlight=False)

@@ -8,6 +8,7 @@ from safety.small import fit
 
 import bayesmig as bm
 from bayesmig import saving
+from bayesmig.reporting import without_few
 
 
 @pytest.fixture
@@ -230,6 +231,23 @@ def test_what_needs_the_data_says_so(tmp_path, where):
     for verb in (bm.refit, lambda f: bm.add_groups(f, ["prior"]), lambda f: bm.rebase(f, "moved")):
         with pytest.raises(bm.StudyError, match=words):
             verb(shared)
+
+
+@pytest.mark.parametrize("fewest", [0, 5, 8])
+def test_a_report_shows_no_cell_of_a_few_people(tmp_path, fewest):
+    tree = fit()
+    estimands = tree["estimands"].to_dataset()
+    people = ("outcome", [4, 5, 6, 7, 8, 9, 10])
+    tree["estimands"] = xr.DataTree(estimands.assign_coords(people=people))
+    labels = list(estimands.outcome.values)
+    published = tree["published"].to_dataset()
+    wide = published.isel(row=[list(published.quantity.values).index("slope")] * len(labels))
+    tree["published"] = xr.DataTree(wide.assign(outcome=("row", labels)))
+    shown, hidden = without_few(tree, fewest)
+    gone = {0: 0, 5: 1, 8: 4}[fewest]
+    assert hidden == gone
+    assert list(bm.compare(shown).coordinates) == labels[gone:]
+    assert list(shown["estimands"].outcome.values) == labels[gone:]
 
 
 def test_printed_cells_hold_no_respondents():
