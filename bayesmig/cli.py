@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bayesmig.errors import ConvergenceWarning, DataError, DataWarning, PriorError, StudyError
-from bayesmig.outputs import cell, shown, write
+from bayesmig.outputs import cell, write
 from bayesmig.outputs import check as check_output
+from bayesmig.outputs import shown as plain
 from bayesmig.signals import stopping
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def main() -> None:
             status = end.code
         except (DataError, PriorError, StudyError, OSError) as error:
             for line in (f"bayesmig: {error}", *getattr(error, "__notes__", ())):
-                print(shown(line), file=sys.stderr)
+                print(plain(line), file=sys.stderr)
             status = 1
     sys.exit(128 + came[0] if came else status)
 
@@ -331,7 +332,7 @@ def demo(
     )
     data = loaded.example()
     kind = "SYNTHETIC" if data.attrs["synthetic"] else "as printed"
-    console.print(shown(f"\n2. The fit: {data.attrs['title']} ({kind})."), markup=False)
+    console.print(plain(f"\n2. The fit: {data.attrs['title']} ({kind})."), markup=False)
     fitted = _fit(loaded.name, data, None, saved)
     _save(fitted, saved)
 
@@ -433,9 +434,9 @@ def _saying(work: Callable[[], xr.DataTree]) -> xr.DataTree:
     for warning in caught:
         if issubclass(warning.category, ConvergenceWarning):
             console.print("not to be trusted as it is:", style="bold red", end=" ")
-            console.print(shown(warning.message), markup=False, highlight=False)
+            console.print(plain(warning.message), markup=False, highlight=False)
         elif issubclass(warning.category, DataWarning):
-            console.print(shown(warning.message), markup=False, highlight=False)
+            console.print(plain(warning.message), markup=False, highlight=False)
         else:
             warnings.warn_explicit(
                 warning.message, warning.category, warning.filename, warning.lineno
@@ -545,10 +546,10 @@ def _print_rows(rows: list[dict[Any, str]], title: str) -> None:
 
     if not rows:
         return
-    grid = Table(title=Text(shown(title)), box=SIMPLE_HEAD, title_justify="left")
+    grid = Table(title=Text(plain(title)), box=SIMPLE_HEAD, title_justify="left")
     for name in rows[0]:
         left = name in ("", "check", "where", "where, for one", "detail")
         grid.add_column(str(name), justify="left" if left else "right", no_wrap=name != "detail")
     for row in rows:
-        grid.add_row(*(Text(shown(cell)) for cell in row.values()))  # no markup, no escapes
+        grid.add_row(*(Text(plain(value)) for value in row.values()))  # no markup, no escapes
     _console().print(grid, highlight=False)
