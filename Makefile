@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 TYPES := build/types
 
-.PHONY: demo test test-all lint format check types notebooks notebooks-full calibrate bench clean
+.PHONY: demo test test-all fuzz lint format check types notebooks notebooks-full calibrate bench clean
 
 demo: $(READY)
 	$(RUN) -m bayesmig demo
@@ -16,6 +16,10 @@ test: $(READY)
 
 test-all: $(READY)
 	$(RUN) -m pytest -q -n auto --dist loadfile
+
+# 20,000 damaged files at every door, an hour or so
+fuzz: $(READY)
+	$(RUN) tests/fuzz 20000
 
 lint: format check types
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmig import _upstream, evaluate, observed
+from bayesmig import attrs, evaluate, observed, outputs
+from bayesmig.keeping import flat
 from bayesmig.ready import Built, Compiled, build, compile
+from bayesmig.results import fingerprint
+from bayesmig.saving import opened, sealed
 from bayesmig.study import Study, load_study
+from bayesmig.threads import one_thread
 
 PROBABILITIES = (0.5, 0.9)
 RANKS = 100  # draws kept for a rank, thinned so that they are nearly independent
@@ -52,6 +59,7 @@ def calibrate(
     seed: int = 1,
     workers: int = 2,
     progress: bool = True,
+    keep: str | Path | None = None,
     **options: Any,
 ) -> xr.Dataset:
     """Simulate data of known truth many times and see how often the intervals hold it.
@@ -75,6 +83,9 @@ def calibrate(
     draws, tune, seed, workers : int
         Draws and tuning draws of each refit; chains running at once.
     progress : bool
+    keep : str or Path, optional
+        A folder in which each refit's result is kept as it is made, so that the same
+        calibration, run again after it was killed, goes on where it was; removed at the end.
     **options
         Of the graph.
 
@@ -86,6 +97,7 @@ def calibrate(
     Returns
     -------
     Dataset
+        Of the refits that were finished if it was interrupted (``attrs["interrupted"]``):
         ``truth``, ``mean``, ``sd``, ``rank`` (share of draws below the truth), ``inside`` and
         ``width`` (probability, ...) of intervals, dims (quantity, simulation, ...), and
         ``divergences`` and ``steps`` (simulation).
@@ -107,12 +119,7 @@ def calibrate(
     jobs = (
         _prior_jobs(ready, n, seed) if simulate is None else _given_jobs(ready, n, seed, simulate)
     )
-    with ThreadPoolExecutor(workers) as executor:
-        results = list(
-            _track(executor.map(lambda job: _one(ready, job, draws, tune), jobs), n, progress)
-        )
-    found: xr.Dataset = xr.concat(results, "simulation")
-    found.attrs = {
+    said = {
         "study": study.name,
         "data_title": str(data.attrs.get("title", "")),
         "truth": "drawn from the prior" if simulate is None else "given",
@@ -120,6 +127,15 @@ def calibrate(
         "draws": draws,
         "seed": seed,
     }
+    every = [str(ready.priors), fingerprint(data), attrs.pack(ready.options), str(n), str(tune)]
+    store = None if keep is None else _Store(Path(keep), study.name, [*said.values(), *every])
+    with one_thread():
+        done = _finished(ready, jobs, draws, tune, workers, progress, store)
+    found: xr.Dataset = xr.concat([done[k] for k in sorted(done)], "simulation")
+    interrupted = "" if len(done) == n else f"interrupted: {len(done)} of {n} data sets"
+    found.attrs = {**said, "interrupted": interrupted}
+    if store is not None and not interrupted:
+        store.remove()
     return found
 
 
@@ -179,6 +195,66 @@ def coverage(found: xr.Dataset) -> pd.DataFrame:
     return table
 
 
+class _Store:
+    """Results of refits in files, in a folder that is named by all that they depend on."""
+
+    def __init__(self, parent: Path, name: str, depends: Sequence[Any]):
+        digest = hashlib.sha256("\n".join(map(str, depends)).encode()).hexdigest()
+        self.folder = parent / f"{name}-{digest[:12]}"
+        outputs.check(self.folder / "0.nc")
+
+    def read(self) -> dict[int, xr.Dataset]:
+        paths = sorted(self.folder.glob("*.nc"))
+        return {int(path.stem): opened(path).to_dataset() for path in paths}
+
+    def write(self, k: int, result: xr.Dataset) -> None:
+        outputs.write(self.folder / f"{k}.nc", sealed(xr.DataTree(result)), private=True)
+
+    def remove(self) -> None:
+        for path in self.folder.glob("*.nc"):
+            outputs.sweep(path)
+            path.unlink()
+        with suppress(OSError):  # other files are left
+            self.folder.rmdir()
+            self.folder.parent.rmdir()
+
+
+def _finished(
+    ready: Compiled,
+    jobs: Sequence[Job],
+    draws: int,
+    tune: int,
+    workers: int,
+    progress: bool,
+    store: _Store | None,
+) -> dict[int, xr.Dataset]:
+    """Run the refits that are not in the store; after Ctrl-C those that had begun."""
+    done = store.read() if store else {}
+    rest = [k for k in range(len(jobs)) if k not in done]
+
+    def take(future: Future[xr.Dataset]) -> None:
+        done[of[future]] = future.result()
+        if store:
+            store.write(of[future], done[of[future]])
+
+    with ThreadPoolExecutor(workers) as executor:
+        of = {executor.submit(_one, ready, jobs[k], draws, tune): k for k in rest}
+        try:
+            for future in _track(as_completed(of), len(rest), progress):
+                take(future)
+        except KeyboardInterrupt:
+            executor.shutdown(wait=True, cancel_futures=True)
+            for future in of:
+                if of[future] not in done and not future.cancelled():
+                    take(future)
+            if not done:
+                raise
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
+    return done
+
+
 def _prior_jobs(ready: Compiled, n: int, seed: int) -> list[Job]:
     """Truths from the prior, data through the graph."""
     model, study = ready.model, ready.study
@@ -220,7 +296,7 @@ def _one(ready: Compiled, job: Job, draws: int, tune: int) -> xr.Dataset:
     raw = density.sample(
         seed=job.seed, progress=False, draws=draws, tune=tune, chains=1, **settings
     )
-    values = evaluate.parameters(model, density.split(_upstream.unconstrained(raw)))
+    values = evaluate.parameters(model, density.split(flat(raw)))
     posterior = evaluate.dataset(model, values, ("chain", "draw"))
     estimands = ready.study.estimands(posterior, job.built.data).isel(chain=0, drop=True)
     names = pd.Index(list(estimands.data_vars), name="quantity")

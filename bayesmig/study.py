@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -11,11 +11,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from bayesmig import contract
+from bayesmig import cache, contract
 from bayesmig.errors import DataError, PriorError, StudyError, unknown
 from bayesmig.options import Option, arguments_of, keyword_only
 from bayesmig.printed import read as read_printed
 from bayesmig.priors import PriorSet, read_sets, resolve
+from bayesmig.threads import one_thread
 from bayesmig.truth import of as truth_of
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ class Study:
     simulating : mapping
         Options with which the graph draws data, where those with which it is fitted leave
         out what was not observed.  They do not change its parameters.
+    people : sequence of str, optional
+        Dims of the data along which respondents lie, or counts of few of them: what is left
+        out of a fit that is shared.  Empty if no respondent is in the data; not said, all of
+        the data are taken for respondents.
 
     Examples
     --------
@@ -59,6 +64,7 @@ class Study:
     package: str
     sampling: Mapping[str, Any] = field(default_factory=dict)
     simulating: Mapping[str, Any] = field(default_factory=dict)
+    people: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         for part in ("name", "title", "citation", "package"):
@@ -98,7 +104,10 @@ class Study:
         path = f"{self.package}.{module}"
         if find_spec(path) is None:
             raise StudyError(f"study {self.name!r} has no {module}.py")
+        cache.prepare()
         found = import_module(path)
+        if module == "graph":
+            cache.guard()
         contract.check_part(self.name, module, found)
         return found
 
@@ -294,7 +303,8 @@ class Study:
 
     def model(self, data: xr.Dataset, chosen: PriorSet, complete: Mapping[str, Any]) -> pm.Model:
         """Build the graph of data, priors and options that are complete and checked."""
-        model = self.part("graph").build(data, chosen, **complete)
+        with one_thread():
+            model = self.part("graph").build(data, chosen, **complete)
         ignored = sorted(name for name in chosen.given if name not in model.named_vars)
         if ignored:
             raise PriorError(

@@ -13,10 +13,11 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesmig import attrs
+from bayesmig import attrs, formulas
 from bayesmig.errors import DataError, StudyError, unknown
 from bayesmig.models.social_capital import people
 from bayesmig.models.social_capital.paper import TERMS
+from bayesmig.saving import data_of
 
 MARGINAL = "intercept"  # the column that is one for everybody
 SEPARATION = 1e-9  # a level so rare that an outcome does not occur at all
@@ -208,18 +209,14 @@ def _matrix(table: pd.DataFrame, formula: str) -> tuple[Any, NDArray[np.float64]
     """Return formulaic's specification and the columns, without the constant."""
     import formulaic
 
-    try:
-        parsed = formulaic.Formula(formula)
-        if not isinstance(parsed, formulaic.formula.SimpleFormula):
-            raise StudyError(f"formula {formula!r}: give the right-hand side only")
-        used = sorted(parsed.required_variables)
-    except formulaic.errors.FormulaicError as error:
-        raise StudyError(f"formula {formula!r}: {_first_line(error)}") from None
+    parsed = formulas.parse(formula)
+    used = sorted(parsed.required_variables)
     for name in used:
         if name not in table:
             raise StudyError(
                 f"formula {formula!r}: {unknown('column', name, map(str, table.columns))}"
             )
+    formulas.check_levels(parsed, table)
     _check_missing(table, used)
     try:
         matrix = formulaic.model_matrix(
@@ -433,7 +430,7 @@ def _first_line(error: Exception) -> str:
 
 def of_fit(fitted: xr.DataTree) -> Design:
     """Arrange the people of a fit as its graph has them."""
-    return design(fitted["data"].to_dataset(), **options_of(fitted))
+    return design(data_of(fitted, "the design"), **options_of(fitted))
 
 
 def options_of(fitted: xr.DataTree) -> dict[str, Any]:
