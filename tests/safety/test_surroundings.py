@@ -72,9 +72,14 @@ def test_signals_stop_and_are_told_apart(name):
 
 def test_what_is_begun_ends_before_a_signal_stops():
     done = []
-    with signals.stopping(), pytest.raises(KeyboardInterrupt), signals.deferred():
-        os.kill(os.getpid(), signal.SIGTERM)
-        done.append("saved")
+
+    def save():
+        with signals.deferred():
+            os.kill(os.getpid(), signal.SIGTERM)
+            done.append("saved")
+
+    with signals.stopping(), pytest.raises(KeyboardInterrupt):
+        save()
     assert done == ["saved"]
 
 
