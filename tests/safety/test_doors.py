@@ -1,4 +1,4 @@
-"""What is wrong with a file is said in one sentence, and nothing wrong is read as something else."""
+"""What is wrong with a file is said in one sentence; nothing wrong is read as something else."""
 
 import gzip
 import os
