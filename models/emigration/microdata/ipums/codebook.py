@@ -187,8 +187,8 @@ def compare_labels(book: tuple[str, Codebook] | None, labels: str, where: str) -
         shown = "; ".join(f"{name} {code} ({words})" for name, code, words in absent[:8])
         more = f" (and {len(absent) - 8} more)" if len(absent) > 8 else ""
         warn(
-            f"{where}: the codebook {book[0]} has codes that the recodes do not have: {shown}{more}; "
-            "records with one of them in a year that is followed up will be refused",
+            f"{where}: the codebook {book[0]} has codes that the recodes do not have: "
+            f"{shown}{more}; records with one of them in a year followed up will be refused",
             DataWarning,
         )
     return f"compared: {compared} labels"
