@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import sys
 import time
@@ -202,6 +203,8 @@ def compare(
     from bayesmig.comparison import headline
     from bayesmig.saving import open_fit
 
+    if csv is not None and not csv.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(csv.parent))
     fitted = open_fit(path)
     if csv is not None:
         table = compare_fit(fitted, ci_prob, quantity)

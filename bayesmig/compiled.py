@@ -23,6 +23,7 @@ import numpy as np
 from bayesmig import _upstream
 from bayesmig.errors import StudyError, unknown
 from bayesmig.keeping import STATS, tree
+from bayesmig.signals import deferred
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -196,7 +197,8 @@ class NativeDensity:
             _nutpie_model(self), STATS, each, seed=seed, progress_bar=progress, **settings
         )
         if each is not None:
-            each(chains)
+            with deferred():
+                each(chains)
         return tree(chains)
 
 

@@ -42,7 +42,7 @@ def stopping() -> Iterator[list[int]]:
         came.append(number)
         raise Stopped(number)
 
-    with _handled(stop):
+    with _handled(stop, also_default=True):
         yield came
 
 
@@ -68,15 +68,16 @@ def ignored() -> Iterator[None]:
 
 
 @contextmanager
-def _handled(handler: object) -> Iterator[None]:
-    """Handle the signals that stop, in the main thread; the others' work as before."""
+def _handled(handler: object, also_default: bool = False) -> Iterator[None]:
+    """Handle the signals that stop, in the main thread; what ends a process at once still does."""
+    left = (signal.SIG_IGN, None) if also_default else (signal.SIG_IGN, signal.SIG_DFL, None)
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {}
     try:
         for number in STOPPING:
-            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+            if signal.getsignal(number) not in left:
                 before[number] = signal.signal(number, handler)  # type: ignore[arg-type]
         yield
     finally:
