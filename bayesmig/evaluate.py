@@ -115,30 +115,38 @@ def log_prior(model: pm.Model, point: Mapping[str, Any]) -> dict[str, np.ndarray
 def predictive(model: pm.Model, point: Mapping[str, Any], seed: int) -> dict[str, np.ndarray]:
     """Draw the observed variables given values of the parameters, one draw of each per point."""
     given = _Given(model, point)
-    values = given.evaluate(_with_known_sizes(given.put_into(model.observed_RVs)), seed=seed)
+    values = given.evaluate(_sized_by_parameters(given.put_into(model.observed_RVs)), seed=seed)
     return dict(zip([rv.name for rv in model.observed_RVs], values, strict=True))
 
 
-def _with_known_sizes(outputs: list[Any]) -> list[Any]:
-    """Make the sizes of random variables constants, which vectorising can extend.
+def _sized_by_parameters(outputs: list[Any]) -> list[Any]:
+    """Give random variables their size through a parameter, which vectorising can extend.
 
-    (A size of one dim comes as a MakeVector, which vectorising mistakes for a new size.)
+    (Vectorising reads the new dims of a variable with a size off its first parameter alone,
+    and fails where that one is a constant: the trials of a binomial.)
     """
     import pytensor.tensor as pt
-    from pytensor.graph.replace import graph_replace
-    from pytensor.graph.traversal import ancestors
+    from pytensor.graph.fg import FunctionGraph
     from pytensor.tensor.random.op import RandomVariable
-    from pytensor.tensor.type_other import NoneTypeT
+    from pytensor.tensor.type_other import NoneConst, NoneTypeT
 
-    sizes = {
-        v.owner.op.size_param(v.owner)
-        for v in ancestors(outputs)
-        if v.owner is not None and isinstance(v.owner.op, RandomVariable)
-    }
-    known: dict[Any, Any] = {
-        s: pt.constant(s.eval()) for s in sizes if not isinstance(s.type, NoneTypeT)
-    }
-    return graph_replace(outputs, known) if known else outputs
+    graph = FunctionGraph(outputs=outputs, copy_inputs=False, copy_orphans=False)
+    for node in graph.toposort():
+        if not isinstance(node.op, RandomVariable):
+            continue
+        size: Any = node.op.size_param(node)
+        if isinstance(size.type, NoneTypeT):
+            continue
+        first, *others = node.op.dist_params(node)
+        core = (1,) * node.op.ndims_params[0]
+        first = first * np.ones((*size.eval(), *core), dtype=first.type.dtype)
+        rng = node.op.rng_param(node)
+        sized: Any = node.op.make_node(rng, NoneConst, first, *others).outputs[1]
+        old = node.outputs[1]
+        if not old.type.is_super(sized.type):  # one row known to be one is no longer so
+            sized = pt.specify_shape(sized, old.type.shape)
+        graph.replace(old, sized, import_missing=True)
+    return list(graph.outputs)
 
 
 def prior_draws(

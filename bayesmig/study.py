@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -394,24 +393,20 @@ def register_study(study: Study) -> Study:
 def _packages() -> dict[str, str]:
     """Return the packages of the studies by name: ``models/a`` is a, ``models/a/b`` is a_b.
 
-    A package elsewhere names its studies as entry points of the group ``bayesmig.studies``.
+    A study's folder is known by its ``priors.toml``, so that none is imported here.  A
+    package elsewhere names its studies as entry points of the group ``bayesmig.studies``.
     """
-    models = import_module("bayesmig.models")
-    prefix = f"{models.__name__}."
-    found = (m.name for m in pkgutil.walk_packages(models.__path__, prefix) if m.ispkg)
-    own = {n.removeprefix(prefix).replace(".", "_"): n for n in found if _is_study(n)}
+    own = {}
+    for root in map(Path, import_module("bayesmig.models").__path__):
+        for path in sorted(root.rglob("priors.toml")):
+            parts = path.parent.relative_to(root).parts
+            if not any(part.startswith("_") for part in parts):
+                own["_".join(parts)] = ".".join(("bayesmig.models", *parts))
     others = {point.name: point.value for point in entry_points(group=GROUP)}
     clash = sorted(set(own) & set(others))
     if clash:
         raise StudyError(f"entry point {clash[0]!r} of {GROUP} has the name of a study of bayesmig")
     return {**own, **others}
-
-
-def _is_study(package: str) -> bool:
-    """Whether a package is a study, and not a room of one."""
-    spec = find_spec(package)
-    folders = spec.submodule_search_locations if spec is not None else None
-    return any((Path(folder) / "priors.toml").is_file() for folder in folders or ())
 
 
 def load_study(name: str) -> Study:

@@ -343,7 +343,8 @@ def test_parametrizations_agree(study, calibration):
     for observed in likelihoods[0]:
         np.testing.assert_allclose(likelihoods[1][observed], likelihoods[0][observed], **EXACT)
     found = [
-        {**p, **evaluate.derived(m, p, strict=False)} for m, p in zip(models, (one, two), strict=True)
+        {**p, **evaluate.derived(m, p, strict=False)}
+        for m, p in zip(models, (one, two), strict=True)
     ]
     assert set(found[0]) == set(found[1])
     for variable in found[0]:
