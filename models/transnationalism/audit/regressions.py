@@ -25,7 +25,7 @@ DUMMIES = (
     "us_citizen",
     "discrimination",
 )
-GRID = np.linspace(0, 1, 100_001)[1:-1]  # of base probabilities
+GRID = np.linspace(0, 1, 20_001)[1:-1]  # of base probabilities
 MOST = 10  # times one dummy's standard error may be another's: then one in 400 has it, our reading
 
 
