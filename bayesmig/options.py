@@ -8,6 +8,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Literal
 
 from bayesmig.errors import StudyError, unknown
@@ -53,8 +54,10 @@ class Option:
         """
         if self.choices and not any(value is c or _same(value, c) for c in self._allowed):
             others = [part for part in _parts(self.kind) if typing.get_origin(part) is not Literal]
+            others = [part for part in others if part is not type(None)]
             if not any(_is(value, part) for part in others):
-                valid = ", ".join(map(str, self._allowed))
+                valid = ", ".join(map(repr if others else str, self._allowed))
+                valid += f", or {_words(others)}" if others else ""
                 raise StudyError(f"{self.name}={value!r}; valid: {valid}")
 
     def parse(self, word: str) -> Any:
@@ -183,8 +186,14 @@ def _plural(kind: Any) -> bool:
 
 
 def _is(value: Any, kind: Any) -> bool:
+    """Whether a value is of a type, as type checkers see it: whole numbers are numbers."""
     if kind is Any:
         return True
+    if kind in NUMBERS:
+        number = Integral if kind is int else Real
+        return isinstance(value, number) and not isinstance(value, bool)
+    if _plural(kind):
+        return isinstance(value, Iterable) and not isinstance(value, str)
     origin = typing.get_origin(kind) or kind
     return inspect.isclass(origin) and isinstance(value, origin)
 

@@ -55,6 +55,16 @@ def read_table(path: str | Path, kinds: Sequence[str] = KINDS) -> Table:
     ------
     DataError
         Naming the file and, of a text file, the row.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "mine.csv"
+    ...     _ = path.write_text("group,people\\na,20\\n")
+    ...     read_table(path).rows
+      group people
+    2     a     20
     """
     path = exists(path, kinds)
     kind = path.suffix.lower()
@@ -69,14 +79,25 @@ def read_table(path: str | Path, kinds: Sequence[str] = KINDS) -> Table:
     return found
 
 
-def read_text(path: Path) -> pd.DataFrame:
-    """Read a .csv file as text, indexed by the row of the file; empty lines are left out."""
+def read_text(path: Path, encoding_errors: str = "strict") -> pd.DataFrame:
+    """Read a .csv file as text, indexed by the row of the file; empty lines are left out.
+
+    Parameters
+    ----------
+    path : Path
+    encoding_errors : {"strict", "replace"}
+        Whether what is no UTF-8 is refused, or read as signs that stand for any.
+
+    Raises
+    ------
+    DataError
+    """
     import pandas as pd
 
-    rows = text_rows(path)
+    rows = text_rows(path, encoding_errors)
     _, header = next(rows, (1, []))
     if not any(header):
-        raise DataError(f"{path}: empty, not even a header in row 1")
+        raise DataError(f"{path}: not a CSV file: empty, not even a header in row 1")
     kept = {}
     for i, row in rows:
         if len(row) != len(header):
@@ -88,7 +109,7 @@ def read_text(path: Path) -> pd.DataFrame:
     return pd.DataFrame(list(kept.values()), index=list(kept), columns=header, dtype=str)
 
 
-def text_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def text_rows(path: Path, encoding_errors: str = "strict") -> Iterator[tuple[int, list[str]]]:
     """Yield the records of a .csv file with the line that each begins on, empty ones left out.
 
     Raises
@@ -97,7 +118,7 @@ def text_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """
     last = 0
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with path.open(encoding="utf-8-sig", errors=encoding_errors, newline="") as file:
             reader = csv.reader(file, skipinitialspace=True)
             for row in reader:
                 if len(row) > 1 or "".join(row).strip():
@@ -164,11 +185,14 @@ def _read_labelled(path: Path) -> Table:
     import numpy as np
     import pyreadstat
 
-    read = {".dta": pyreadstat.read_dta, ".sav": pyreadstat.read_sav}[path.suffix.lower()]
+    kind, read = {
+        ".dta": ("a Stata", pyreadstat.read_dta),
+        ".sav": ("an SPSS", pyreadstat.read_sav),
+    }[path.suffix.lower()]
     try:
         rows, meta = read(str(path))
     except (pyreadstat.ReadstatError, OSError) as error:
-        raise DataError(f"{path}: not a {path.suffix} file: {error}") from None
+        raise DataError(f"{path}: not {kind} file: {error}") from None
     rows.index = range(1, len(rows) + 1)
     return Table(rows.replace("", np.nan), dict(meta.variable_value_labels))
 

@@ -10,7 +10,6 @@ study = Study(
         "Yale School of Management, February 2020."
     ),
     package=__name__,
-    unit="shares, years, trips; crossings and people in millions",
     sampling={"draws": 1500, "target_accept": 0.98, "adaptation": "low_rank"},
     simulating={"cells": "possible"},
 )

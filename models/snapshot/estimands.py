@@ -5,6 +5,23 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+UNITS = {
+    "solitary_share": "share",
+    "mean_trips": "trips",
+    "circular_share_of_crossings": "share",
+    "retirement_prob": "probability",
+    "retired_share": "share",
+    "circular_sojourn_within_2_years": "share",
+    "mean_solitary_sojourn": "years",
+    "mean_circular_sojourn": "years",
+    "total_crossings": "millions of crossings",
+    "population": "millions of people",
+    "solitary_crossings": "millions of crossings a year",
+    "circular_crossings": "millions of crossings a year",
+    "trips_at_home": "trips",
+    "emigration_hazard": "probability a year",
+}
+
 
 def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
     """Return the paper's headline numbers and its curves, for each draw.
@@ -22,13 +39,14 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset
-        Scalars (...): ``solitary_share`` (phi), ``mean_trips_2016`` (m_C(tau)),
-        ``circular_share_of_crossings`` (eq. 43), ``retirement_prob`` (q), ``retired_share``
-        (Q(tau) / (1 - phi)), ``circular_sojourn_within_2_years``,
-        ``mean_solitary_sojourn``, ``mean_circular_sojourn`` (years), ``total_crossings``
-        (T, eq. 44) and ``population_2016`` (millions); the year is the window's last.
-        Curves (..., year): ``population``, ``solitary_crossings``,
-        ``circular_crossings`` (millions, eqs. 45, 46), ``trips_at_home`` (eq. 38);
+        Each variable has its ``units``.  Scalars (...): ``solitary_share`` (phi),
+        ``mean_trips_2016`` (m_C(tau)), ``circular_share_of_crossings`` (eq. 43),
+        ``retirement_prob`` (q), ``retired_share`` (Q(tau) / (1 - phi)),
+        ``circular_sojourn_within_2_years``, ``mean_solitary_sojourn``,
+        ``mean_circular_sojourn`` (years), ``total_crossings`` (T, millions, eq. 44) and
+        ``population_2016`` (millions); the year is the window's last.
+        Curves (..., year): ``population`` (millions), ``solitary_crossings``,
+        ``circular_crossings`` (millions a year, eqs. 45, 46), ``trips_at_home`` (eq. 38);
         (..., stay): ``emigration_hazard``, the chance to leave the United States in that
         year of a randomly chosen trip's stay, for the single-year classes (beyond, an even
         spread makes the hazard what it is).
@@ -49,7 +67,7 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
     pmf = (1 - share) * solitary_pmf + share * circular_pmf
     single = draws.sizes["sojourn_class"] - 1
     population = scale * abroad
-    return xr.Dataset(
+    found = xr.Dataset(
         {
             "solitary_share": phi,
             f"mean_trips_{last}": trips,
@@ -66,9 +84,16 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
             "circular_crossings": scale * circular_flow,
             "trips_at_home": draws["trips_at_home"],
             "emigration_hazard": hazard(pmf).isel(stay=slice(single)),
-        },
-        attrs={"unit": "shares, years, trips; crossings and people in millions"},
+        }
     )
+    return found.assign(
+        {name: array.assign_attrs(units=_units(str(name))) for name, array in found.items()}
+    )
+
+
+def _units(name: str) -> str:
+    """Units of an estimand; those of one year are named with it."""
+    return UNITS.get(name) or UNITS[name.rpartition("_")[0]]
 
 
 def by_length(share: xr.DataArray, years: int) -> xr.DataArray:
@@ -76,7 +101,7 @@ def by_length(share: xr.DataArray, years: int) -> xr.DataArray:
     single = share.sizes["sojourn_class"] - 1
     stay = np.arange(1, years + 1)
     which = xr.DataArray(np.minimum(stay - 1, single), dims="stay", coords={"stay": stay})
-    width = xr.where(which.stay > single, years - single, 1)
+    width = which.copy(data=np.where(stay > single, years - single, 1))
     return share.isel(sojourn_class=which).drop_vars("sojourn_class", errors="ignore") / width
 
 

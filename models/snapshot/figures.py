@@ -9,14 +9,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmig import evaluate
+from bayesmig.models.snapshot import printed
 from bayesmig.models.snapshot.estimands import by_length
+from bayesmig.models.snapshot.paper import PROB
+from bayesmig.plots import new_figure
+from bayesmig.ready import built_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from matplotlib.figure import Figure
 
-CI_PROB = 0.95  # the paper's intervals
 DRAWS = 400  # for expected frequencies and their bands, thinned from all
 MODEL, SAMPLE, OTHERS = "#1b5e8c", "#222222", ("#c1440e", "#7a8b2f")
 KINDS = ("single", "repeat")
@@ -25,7 +29,7 @@ KINDS = ("single", "repeat")
 # --- tables -----------------------------------------------------------------------------
 
 
-def trip_means(fitted: xr.DataTree, ci_prob: float = CI_PROB) -> pd.DataFrame:
+def trip_means(fitted: xr.DataTree, ci_prob: float = PROB) -> pd.DataFrame:
     """Figure 2: mean trips to date of respondents, by survey year.
 
     Returns
@@ -59,14 +63,11 @@ def calibrations(fitted: xr.DataTree) -> pd.DataFrame:
         Index year; exact and paper (posterior means, eq. 38), largest_difference (over the
         draws, in trips).
     """
-    from bayesmig import evaluate
-    from bayesmig.fitting import model_of
-
     draws = fitted["posterior"].to_dataset()
     draws = draws.isel(draw=slice(None, None, max(1, draws.sizes["draw"] // DRAWS)))
     trips = {}
     for how in ("exact", "paper"):
-        model = model_of(fitted, calibration=how).model
+        model = built_from(fitted, calibration=how).model
         point = {rv.name: draws[rv.name].values for rv in model.free_RVs}
         trips[how] = evaluate.derived(model, point)["trips_at_home"]
     differences = np.abs(trips["exact"] - trips["paper"]).max((0, 1))
@@ -75,7 +76,7 @@ def calibrations(fitted: xr.DataTree) -> pd.DataFrame:
     return pd.DataFrame({**means, "largest_difference": differences}, index=years)
 
 
-def departures(fitted: xr.DataTree, ci_prob: float = CI_PROB) -> pd.DataFrame:
+def departures(fitted: xr.DataTree, ci_prob: float = PROB) -> pd.DataFrame:
     """Figure 3: respondents by year of departure, for single and repeat trips.
 
     Expected counts and bands of simulated surveys, given how many of each survey's
@@ -89,12 +90,12 @@ def departures(fitted: xr.DataTree, ci_prob: float = CI_PROB) -> pd.DataFrame:
     return _frequencies(fitted, "departure_year", ci_prob)
 
 
-def sojourns(fitted: xr.DataTree, ci_prob: float = CI_PROB) -> pd.DataFrame:
+def sojourns(fitted: xr.DataTree, ci_prob: float = PROB) -> pd.DataFrame:
     """Figure 4: respondents by years stayed; index (kind, sojourn_years)."""
     return _frequencies(fitted, "sojourn_years", ci_prob)
 
 
-def crossings(fitted: xr.DataTree, ci_prob: float = CI_PROB) -> pd.DataFrame:
+def crossings(fitted: xr.DataTree, ci_prob: float = PROB) -> pd.DataFrame:
     """Figure 5: crossings of the border by kind of migrant, millions a year.
 
     Returns
@@ -109,7 +110,7 @@ def crossings(fitted: xr.DataTree, ci_prob: float = CI_PROB) -> pd.DataFrame:
     return pd.concat(parts, names=["kind"])
 
 
-def hazards(fitted: xr.DataTree, ci_prob: float = CI_PROB) -> pd.DataFrame:
+def hazards(fitted: xr.DataTree, ci_prob: float = PROB) -> pd.DataFrame:
     """Figure 6: chance to leave the United States in each year of a stay.
 
     Returns
@@ -118,22 +119,20 @@ def hazards(fitted: xr.DataTree, ci_prob: float = CI_PROB) -> pd.DataFrame:
         Index stay (years); mean, low, high (a randomly chosen trip), ``sample`` (the
         respondents' stays as they are) and a column for each published set of rates.
     """
-    from bayesmig.models.snapshot import study
-
     table = _summary(fitted["estimands"].to_dataset()["emigration_hazard"], ci_prob)
     stays = fitted["data"].to_dataset()["sojourn_years"].values
     left = [np.sum(stays >= stay) for stay in table.index]
     table["sample"] = [
         np.sum(stays == s) / n if n else np.nan for s, n in zip(table.index, left, strict=True)
     ]
-    for row in study.tables["hazards"].replace("", np.nan).itertuples():
-        last = len(table) if pd.isna(row.year_to) else int(row.year_to)
-        years = (table.index >= int(row.year_from)) & (table.index <= last)
-        table.loc[years, row.origin] = float(row.estimate) / 100
+    for row in printed.hazards().itertuples():
+        last = len(table) if pd.isna(row.year_to) else row.year_to
+        years = (table.index >= row.year_from) & (table.index <= last)
+        table.loc[years, row.origin] = row.estimate
     return table
 
 
-def population(fitted: xr.DataTree, ci_prob: float = CI_PROB) -> pd.DataFrame:
+def population(fitted: xr.DataTree, ci_prob: float = PROB) -> pd.DataFrame:
     """Figure 7: undocumented border crossers in the United States, millions, index year."""
     return _summary(fitted["estimands"].to_dataset()["population"], ci_prob)
 
@@ -218,7 +217,7 @@ def _expected(fitted: xr.DataTree, data: xr.Dataset) -> dict[str, tuple[np.ndarr
 # --- plots ------------------------------------------------------------------------------
 
 
-def plots(fitted: xr.DataTree, ci_prob: float = CI_PROB) -> Mapping[str, Figure]:
+def plots(fitted: xr.DataTree, ci_prob: float = PROB) -> Mapping[str, Figure]:
     """Draw Figures 2-7, by title."""
     return {
         "Figure 2: mean trips to date": _plot(fitted, _draw_trip_means, 1, ci_prob),
@@ -230,7 +229,7 @@ def plots(fitted: xr.DataTree, ci_prob: float = CI_PROB) -> Mapping[str, Figure]
     }
 
 
-def plot_populations(fits: Mapping[str, xr.DataTree], ci_prob: float = CI_PROB) -> Figure:
+def plot_populations(fits: Mapping[str, xr.DataTree], ci_prob: float = PROB) -> Figure:
     """Draw the population in the last year under several priors, beside print.
 
     Parameters
@@ -239,8 +238,6 @@ def plot_populations(fits: Mapping[str, xr.DataTree], ci_prob: float = CI_PROB) 
         Fits of the same data, by what their priors are called.
     ci_prob : float
     """
-    from bayesmig.plots import new_figure
-
     first = next(iter(fits.values()))
     figure, (axis,) = new_figure(first, 1)
     figure.set_figheight(1.3 + 0.33 * (len(fits) + 1))
@@ -261,8 +258,6 @@ def plot_populations(fits: Mapping[str, xr.DataTree], ci_prob: float = CI_PROB) 
 
 
 def _plot(fitted: xr.DataTree, draw: Any, panels: int, ci_prob: float) -> Figure:
-    from bayesmig.plots import new_figure
-
     figure, axes = new_figure(fitted, panels)
     draw(axes, fitted, ci_prob)
     for axis in axes:

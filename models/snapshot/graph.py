@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bayesmig.errors import StudyError, check_option
-from bayesmig.models.snapshot import data as survey_data
-from bayesmig.models.snapshot.window import PIECES, SINGLE_YEARS, Window
+from bayesmig.errors import StudyError
+from bayesmig.models.snapshot import design
+from bayesmig.models.snapshot.data import validate
+from bayesmig.models.snapshot.design import Which
+from bayesmig.models.snapshot.paper import CROSSINGS, CROSSINGS_SINCE, PIECES, SINGLE_YEARS
+from bayesmig.models.snapshot.window import Knots, Window
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -24,31 +27,32 @@ if TYPE_CHECKING:
 
     from bayesmig.priors import PriorSet
 
-
-CROSSINGS = 38.8  # millions, 1990-2016 (Fazel-Zarandi, Feinstein and Kaplan, in Section 12)
+Parametrization = Literal["flow", "paper"]
+Shape = Literal["curve", "dirichlet"]
+Calibration = Literal["exact", "paper"]
 
 
 def build(
     data: xr.Dataset,
     priors: PriorSet,
     *,
-    parametrization: str = "flow",
-    departures: str = "curve",
-    sojourns: str = "curve",
-    knots: Any = PIECES,
+    parametrization: Parametrization = "flow",
+    departures: Shape = "curve",
+    sojourns: Shape = "curve",
+    knots: Knots = PIECES,
     single_years: int = SINGLE_YEARS,
-    calibration: str = "exact",
+    calibration: Calibration = "exact",
     barrier: float = 1.0,
-    cells: str = "answered",
-    crossings: Any = CROSSINGS,
-    crossings_since: int = 1990,
+    cells: Which = "answered",
+    crossings: float | Literal["prior"] = CROSSINGS,
+    crossings_since: int = CROSSINGS_SINCE,
 ) -> pm.Model:
     """Build the graph of a set of snapshot surveys.
 
     Parameters
     ----------
     data : Dataset
-        Respondents as `data.simulate` or `data.read` give them; its attributes
+        Respondents as `data.example`, `data.read` or `simulate.simulate` give them; its attributes
         ``first_year`` and ``last_year`` are the model's window (tau years).
     priors : PriorSet
     parametrization : {"flow", "paper"}
@@ -99,14 +103,9 @@ def build(
     """
     import pymc as pm
 
-    check_option("parametrization", parametrization, ("flow", "paper"))
-    check_option("departures", departures, ("curve", "dirichlet"))
-    check_option("sojourns", sojourns, ("curve", "dirichlet"))
-    check_option("calibration", calibration, ("exact", "paper"))
-    check_option("cells", cells, ("answered", "possible"))
     if not (isinstance(barrier, Real) and 0 <= barrier < np.inf):
         raise StudyError(f"barrier must be a number from 0 on, got {barrier!r}")
-    window = Window.of(survey_data.validate(data).attrs, single_years, knots)
+    window = Window.of(validate(data).attrs, single_years, knots)
     timing = _departure_curve if departures == "curve" else _departure_simplex
     staying = _sojourn_curve if sojourns == "curve" else _sojourn_simplex
     with pm.Model(coords=window.coords) as model:
@@ -129,7 +128,7 @@ def build(
         trips = (returned + carry(circular, years)) / home  # eq. 38
         pm.Deterministic("trips_at_home", trips, dims="year")
         _scale(solitary + circular.departures, crossings, crossings_since, priors, window)
-        answers, sample = survey_data.cells(data, cells), survey_data.mean_trips(data)
+        answers, sample = design.cells(data, cells), design.mean_trips(data)
         model.add_coord("cell", answers.labels(window.first_year))
         model.add_coord("survey", window.years[sample.survey])
         _observe_answers(answers, solitary, a_s, circular, home)
@@ -413,7 +412,7 @@ def _scale(flow: Any, crossings: Any, since: int, priors: PriorSet, window: Wind
 
 
 def _observe_answers(
-    cells: survey_data.Cells, solitary: Any, a_s: Any, circular: _Circular, home: Any
+    cells: design.Cells, solitary: Any, a_s: Any, circular: _Circular, home: Any
 ) -> None:
     """Counts of respondents by survey, departure, sojourn and kind of trip (eqs. 22-32)."""
     import pymc as pm
@@ -469,7 +468,7 @@ def _draw_counts(
     return counts.reshape(shape)
 
 
-def _observe_mean_trips(sample: survey_data.MeanTrips, trips: Any) -> None:
+def _observe_mean_trips(sample: design.MeanTrips, trips: Any) -> None:
     """Mean trips to date of each survey's respondents (eq. 39)."""
     import pymc as pm
 

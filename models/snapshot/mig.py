@@ -9,7 +9,6 @@ the reasons apply.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,11 +19,12 @@ import pandas as pd
 import xarray as xr
 
 from bayesmig.errors import DataError
+from bayesmig.models.snapshot.paper import FIRST_SURVEY, FIRST_YEAR, LAST_YEAR, RESPONDENTS
+from bayesmig.readers import read_text, text_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PAPER_RESPONDENTS = 3_480  # heads of households kept by the paper (Sections 2 and 9)
 UNKNOWN, NOT_APPLICABLE = 9999, 8888
 BLANKS = ("", ".", "NA")  # not asked in that community; NA is how R writes it
 UNDOCUMENTED, ABROAD, ON_TRIP, CROSSED, HEAD = 8, 2, 1, 1, 1
@@ -48,7 +48,7 @@ CODES = {
     "crsyes": {1: "yes", 2: "no"},
 }
 ALWAYS_KNOWN = ("surveypl", "surveyyr")
-READERS = {  # functions of pyreadstat by extension; CSV is read by the standard library
+READERS = {  # functions of pyreadstat by extension
     ".csv": "",
     ".dta": "read_dta",
     ".sav": "read_sav",
@@ -57,6 +57,8 @@ READERS = {  # functions of pyreadstat by extension; CSV is read by the standard
     ".sas7bdat": "read_sas7bdat",
     ".xpt": "read_xport",
 }
+# a letter in an old encoding matters only where a number should be, and is an error there
+OLD_ENCODINGS = "replace"
 FORMATS = (
     "CSV (.csv), Stata (.dta), SPSS (.sav, .zsav, .por) or SAS (.sas7bdat, .xpt), "
     "unpacked if it came in an archive"
@@ -82,9 +84,9 @@ class Answers(NamedTuple):
 def read(
     path: str | Path,
     *,
-    first_year: int = 1980,
-    last_year: int = 2016,
-    first_survey: int | None = 1987,
+    first_year: int = FIRST_YEAR,
+    last_year: int = LAST_YEAR,
+    first_survey: int | None = FIRST_SURVEY,
     last_survey: int | None = None,
 ) -> xr.Dataset:
     """Read the MIG file of the Mexican Migration Project.
@@ -121,8 +123,8 @@ def read(
     Dataset
         Dim ``respondent`` (the row of the file, from 1, is its coordinate) with
         ``survey_year``, ``departure_year``, ``sojourn_years``, ``trips`` (int) and ``repeat``
-        (bool); attrs ``first_year``, ``last_year``, ``title``, ``file``, ``synthetic`` (0) and
-        ``flow`` (see `flow`).
+        (bool); attrs ``first_year``, ``last_year``, ``title``, ``file``, ``synthetic`` (0),
+        ``left_out`` (in words, with counts) and ``flow`` (see `flow`).
 
     Raises
     ------
@@ -151,10 +153,11 @@ def read(
         len(survey),
     )
     _check_kept(survey[kept], steps, str(path))
+    left_out = "; ".join(f"{count} {reason}" for reason, count in steps[1:] if count)
     steps += [
         ["kept", int(kept.sum())],
         ["of these, trips counted from crossings", int((kept & counted).sum())],
-        ["kept in the paper, from mig161", PAPER_RESPONDENTS],
+        ["kept in the paper, from mig161", RESPONDENTS],
     ]
     numbers = {
         "survey_year": survey,
@@ -174,6 +177,7 @@ def read(
             "first_year": first_year,
             "last_year": last_year,
             "synthetic": 0,
+            "left_out": left_out,
             "flow": json.dumps(steps),
         },
     )
@@ -225,9 +229,13 @@ def _answers(path: Path) -> Answers:
         raise DataError(f"{path}: extension {suffix!r}; valid: {FORMATS}")
     if not path.stat().st_size:
         raise DataError(f"{path}: empty")
-    names = _csv_names(path) if suffix == ".csv" else _stat_names(path)
-    columns = _wanted(names, str(path))
-    table = _csv_table(path, columns) if suffix == ".csv" else _stat_table(path, columns)
+    if suffix == ".csv":
+        columns = _wanted(_csv_names(path), str(path))
+        table = read_text(path, OLD_ENCODINGS)
+    else:
+        columns = _wanted(_stat(path, metadataonly=True)[1], str(path))
+        table, _ = _stat(path, usecols=list(columns.values()))
+    table = table[list(columns.values())].set_axis(list(columns), axis=1)
     if table.empty:
         raise DataError(f"{path}: no rows, only names of columns")
     numbers = {name: _numbers(table[name], name, str(path)) for name in columns}
@@ -282,37 +290,14 @@ def _other_file(names: Mapping[str, str]) -> str:
     return f"this seems to be {kind}: "
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield lines of a CSV file that are not empty, with their numbers."""
-    # a letter in an old encoding matters only where a number should be, and is an error there
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.reader(file, skipinitialspace=True)
-        try:
-            for row in reader:
-                if row:
-                    yield reader.line_num, row
-        except csv.Error as error:
-            raise DataError(f"{path}: line {reader.line_num}: no CSV: {error}") from None
-
-
 def _csv_names(path: Path) -> list[str]:
-    _, names = next(_csv_rows(path), (0, []))
+    """Names of the columns, before what is no such file is read through."""
+    _, names = next(text_rows(path, OLD_ENCODINGS), (0, []))
     if not names:
-        raise DataError(f"{path}: empty, not even names of columns")
+        raise DataError(f"{path}: not a CSV file: empty, not even names of columns")
     if not "".join(names).isprintable():
         raise DataError(f"{path}: not a CSV file of text")
     return names
-
-
-def _csv_table(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
-    names = _csv_names(path)
-    places = [names.index(name) for name in columns.values()]
-    kept = []
-    for line, row in list(_csv_rows(path))[1:]:
-        if len(row) != len(names):
-            raise DataError(f"{path}: line {line}: {len(row)} values for {len(names)} columns")
-        kept.append([row[place] for place in places])
-    return pd.DataFrame(kept, columns=list(columns), dtype=str)
 
 
 def _stat(path: Path, **how: Any) -> tuple[pd.DataFrame, list[str]]:
@@ -337,15 +322,6 @@ def _stat(path: Path, **how: Any) -> tuple[pd.DataFrame, list[str]]:
         f"{path}: cannot be read as its extension {path.suffix} says ({reasons[0]}); "
         "is it another format, or cut short?"
     )
-
-
-def _stat_names(path: Path) -> list[str]:
-    return _stat(path, metadataonly=True)[1]
-
-
-def _stat_table(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
-    table, _ = _stat(path, usecols=list(columns.values()))
-    return table[list(columns.values())].set_axis(list(columns), axis=1)
 
 
 # Answers as numbers

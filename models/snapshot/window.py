@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayesmig.errors import StudyError
 
-PIECES = 4  # between 1980 and knots at t = 10, 19, 28, 37, which is 1989 to 2016 (Section 11)
-SINGLE_YEARS = 20  # longer sojourns form one class, spread evenly (Section 11)
+Knots = int | Sequence[int] | Literal["every"]
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,13 @@ class Window:
             raise StudyError(f"the last knot must be {self.last_year}, got {self.knots[-1]}")
 
     @classmethod
-    def of(cls, attrs: Any, single_years: Any, knots: Any) -> Window:
+    def of(cls, attrs: Mapping[Any, Any], single_years: int, knots: Knots) -> Window:
         """Window of a data set's attributes.
 
         ``knots`` are years, a number of pieces of equal length, or "every" for each year.
         """
         first, last = attrs["first_year"], attrs["last_year"]
-        if isinstance(knots, Integral) and 1 <= int(knots) < (last - first) / 2:
-            knots = np.linspace(first, last, int(knots) + 1).round().astype(int)[1:].tolist()
-        elif isinstance(knots, str) and knots == "every":
-            knots = range(first + 2, last + 1)
-        elif isinstance(knots, str | Integral):
-            raise StudyError(f"knots={knots!r}; valid: years, a number of pieces, or 'every'")
-        return cls(first, last, single_years, tuple(knots))
+        return cls(first, last, single_years, _knot_years(knots, first, last))
 
     @property
     def size(self) -> int:
@@ -81,13 +75,12 @@ class Window:
     @property
     def coords(self) -> dict[str, Any]:
         """Coordinates of the graph's dims."""
-        last = f"{self.single_years + 1}-{self.size}"
         return {
             "year": self.years,
             "departure": self.years,
             "trend": ["linear", "quadratic"],
             "year_step": self.years[1:],
-            "sojourn_class": [*map(str, range(1, self.single_years + 1)), last],
+            "sojourn_class": sojourn_classes(self.single_years, self.size),
             "sojourn_step": [str(j) for j in range(2, self.single_years + 1)],
             "repeat_knot": [self.first_year + 1, *self.knots],
             "repeat_knot_step": self.knots,
@@ -135,3 +128,19 @@ class Window:
         """Weights (year, knot) of linear interpolation between the knots and a first one."""
         at = [first_knot, *self.knots]
         return np.column_stack([np.interp(self.years, at, row) for row in np.eye(len(at))])
+
+
+def sojourn_classes(single_years: int, years: int) -> list[str]:
+    """Labels of the classes of stays: single years, then all longer ones together."""
+    return [*map(str, range(1, single_years + 1)), f"{single_years + 1}-{years}"]
+
+
+def _knot_years(knots: Knots, first: int, last: int) -> tuple[int, ...]:
+    if isinstance(knots, str):
+        if knots == "every":
+            return tuple(range(first + 2, last + 1))
+    elif not isinstance(knots, int | np.integer):
+        return tuple(knots)
+    elif 1 <= int(knots) < (last - first) / 2:
+        return tuple(np.linspace(first, last, int(knots) + 1).round().astype(int)[1:].tolist())
+    raise StudyError(f"knots={knots!r}; valid: years, a number of pieces, or 'every'")

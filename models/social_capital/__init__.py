@@ -10,6 +10,5 @@ study = Study(
         "States in the Mexican Family Life Survey, 2002 and 2005/6 (authors not named)."
     ),
     package=__name__,
-    unit="log odds",
     sampling={"draws": 1000, "tune": 500, "target_accept": 0.9},
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -14,8 +13,10 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesmig import attrs
 from bayesmig.errors import DataError, StudyError, unknown
-from bayesmig.models.social_capital import data as people
+from bayesmig.models.social_capital import people
+from bayesmig.models.social_capital.paper import TERMS
 
 MARGINAL = "intercept"  # the column that is one for everybody
 SEPARATION = 1e-9  # a level so rare that an outcome does not occur at all
@@ -78,15 +79,16 @@ class Design:
 
 def design(
     data: xr.Dataset,
-    formula: str | None,
-    group: str,
-    outcome: str,
-    reference: str,
-    weights: str | None,
-    strata: str | None,
-    collapse: bool,
+    *,
+    formula: str | None = None,
+    group: str = "municipality",
+    outcome: str = "outcome",
+    reference: str = "no_aspirations",
+    weights: str | None = None,
+    strata: str | None = None,
+    collapse: bool = True,
 ) -> Design:
-    """Arrange people for the graph.
+    """Arrange people for the graph; the options are those of `graph.build`.
 
     Raises
     ------
@@ -102,7 +104,7 @@ def design(
     for option, maybe in (("weights", weights), ("strata", strata)):
         if maybe is not None:
             _check_column(table, option, maybe)
-    formula = people.formula_of(data, strata) if formula is None else formula
+    formula = paper_formula(data, strata) if formula is None else formula
     spec, raw = _matrix(table, formula)
     _check_missing(table, [group, outcome, *(c for c in (weights, strata) if c)])
     terms = tuple(_label(name) for name in spec.column_names if name != "Intercept")
@@ -135,6 +137,18 @@ def design(
         weight[first],
         spec,
     )
+
+
+def paper_formula(data: xr.Dataset, strata: str | None) -> str:
+    """Return the paper's formula; without ties where everybody's are the same (Tables 2a-c)."""
+    lacking = [n for n in TERMS if n not in data and n != "age_squared"]
+    if lacking:
+        raise DataError(
+            f"the paper's formula needs the columns {', '.join(lacking)}, which these data lack; "
+            "give formula="
+        )
+    within = strata == "network" or data.attrs.get("stratum", "all") != "all"
+    return " + ".join(term for term in TERMS if not (within and term == "network"))
 
 
 def single_groups(table: Design) -> list[str]:
@@ -417,8 +431,13 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0]
 
 
+def of_fit(fitted: xr.DataTree) -> Design:
+    """Arrange the people of a fit as its graph has them."""
+    return design(fitted["data"].to_dataset(), **options_of(fitted))
+
+
 def options_of(fitted: xr.DataTree) -> dict[str, Any]:
     """Options of the design that a fit was made with."""
-    options = json.loads(fitted.attrs["options"])
+    options = attrs.unpack(fitted.attrs, "options", dict)
     names = ("formula", "group", "outcome", "reference", "weights", "strata", "collapse")
     return {name: options[name] for name in names}

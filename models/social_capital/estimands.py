@@ -9,9 +9,10 @@ import pandas as pd
 import xarray as xr
 
 from bayesmig.errors import StudyError, unknown
-from bayesmig.models.social_capital.data import OUTCOMES
+from bayesmig.models.social_capital.paper import OUTCOMES
 
 LOGISTIC_VARIANCE = np.pi**2 / 3  # of the latent error of a log odds
+LOG_ODDS, SHARE = "log odds", "share of variance"  # units
 
 
 def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
@@ -29,7 +30,8 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset
-        For each contrast "outcome:against", draw by draw: ``coefficient`` (contrast, term),
+        For each contrast "outcome:against", draw by draw, each variable with its ``units``:
+        ``coefficient`` (contrast, term),
         log odds per unit of the formula's columns; ``intercept`` (contrast), log odds of
         somebody at the means of all columns in a typical group; ``group_sd`` (contrast),
         standard deviation of the groups' log odds; ``variance_share`` (contrast), the part
@@ -55,36 +57,6 @@ def rebase(draws: xr.Dataset, reference: str) -> xr.Dataset:
     if first not in outcomes:
         raise StudyError(f"reference: {unknown('outcome', reference, outcomes)}")
     return _contrasted(draws, [first, *(label for label in outcomes if label != first)])
-
-
-def turned(table: pd.DataFrame, found: xr.Dataset) -> pd.DataFrame:
-    """Turn the sign of printed contrasts that the estimands have the other way round.
-
-    If the fit has not the terms of the printed table, the note of every row says so.
-    """
-    table = _noted(table, found)
-    known = set(found.contrast.values)
-    other = table.contrast.map(lambda label: ":".join(reversed(label.split(":"))))
-    turn = ~table.contrast.isin(known) & other.isin(known)
-    if not turn.any():
-        return table
-    table = table.copy()
-    rows = table[turn]
-    words = rows.note + " (printed as " + rows.contrast + ", sign turned)"
-    table.loc[turn, ["contrast", "note"]] = np.column_stack([other[turn], words.str.strip()])
-    table.loc[turn, "estimate"] = -rows.estimate
-    table.loc[turn, "ci_low"], table.loc[turn, "ci_high"] = -rows.ci_high, -rows.ci_low
-    return table
-
-
-def _noted(table: pd.DataFrame, found: xr.Dataset) -> pd.DataFrame:
-    """Say where the print is of another formula than the fit's."""
-    strata = "stratum" in found.dims
-    own = table[(table.quantity == "coefficient") & ((table.stratum != "") == strata)]
-    if set(own.term) == set(found.term.values):
-        return table
-    note = (table.note + "; the fit has other terms than the table").str.removeprefix("; ")
-    return table.assign(note=note)
 
 
 def contrasts(outcomes: list[str]) -> list[tuple[str, str]]:
@@ -117,15 +89,16 @@ def _contrasted(draws: xr.Dataset, outcomes: list[str]) -> xr.Dataset:
             "group_sd": np.sqrt(variance),
             "variance_share": variance / (variance + LOGISTIC_VARIANCE),
         },
-        attrs={"unit": "log odds", "reference": outcomes[0]},
+        attrs={"reference": outcomes[0]},
     )
     order = ("stratum", "contrast", "term")
     found = found.transpose(..., *(dim for dim in order if dim in found.dims))
     if "stratum" in found.dims:
-        return found.assign(stratum_difference=stratum_differences(found["coefficient"]))
-    if set(outcomes) == set(OUTCOMES):
-        return found.assign(coefficient_as_printed=found["coefficient"])
-    return found
+        found = found.assign(stratum_difference=stratum_differences(found["coefficient"]))
+    elif set(outcomes) == set(OUTCOMES):
+        found = found.assign(coefficient_as_printed=found["coefficient"])
+    units = {name: SHARE if name == "variance_share" else LOG_ODDS for name in found}
+    return found.assign({n: array.assign_attrs(units=units[n]) for n, array in found.items()})
 
 
 def stratum_differences(coefficient: xr.DataArray) -> xr.DataArray:

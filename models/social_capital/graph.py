@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import warnings
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
 
-from bayesmig.errors import DataWarning, PriorError, StudyError, check_option
+from bayesmig.errors import DataWarning, PriorError, StudyError
 from bayesmig.models.social_capital.design import (
     MARGINAL,
     Design,
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from bayesmig.priors import PriorSet
 
-INTERCEPTS = ("independent", "correlated", "shared")
-POOLING = ("partial", "complete", "none")
+Intercepts = Literal["independent", "correlated", "shared"]
+Pooling = Literal["partial", "complete", "none"]
 
 
 def build(
@@ -44,10 +44,10 @@ def build(
     group: str = "municipality",
     outcome: str = "outcome",
     reference: str = "no_aspirations",
-    intercepts: str = "independent",
+    intercepts: Intercepts = "independent",
     weights: str | None = None,
     strata: str | None = None,
-    pooling: str = "partial",
+    pooling: Pooling = "partial",
     collapse: bool = True,
 ) -> pm.Model:
     """Build the graph of one data set of people.
@@ -55,7 +55,7 @@ def build(
     Parameters
     ----------
     data : Dataset
-        People, as `data.read`, `data.example` or `data.from_frame` give them.
+        People, as `data.read`, `data.example` or `people.from_frame` give them.
     priors : PriorSet
     formula : str, optional
         Right-hand side, as formulaic reads it; the paper's by default.
@@ -104,9 +104,16 @@ def build(
     ------
     DataError, PriorError, StudyError
     """
-    check_option("intercepts", intercepts, INTERCEPTS)
-    check_option("pooling", pooling, POOLING)
-    table = design(data, formula, group, outcome, reference, weights, strata, bool(collapse))
+    table = design(
+        data,
+        formula=formula,
+        group=group,
+        outcome=outcome,
+        reference=reference,
+        weights=weights,
+        strata=strata,
+        collapse=collapse,
+    )
     _warn(table)
     near = geometry(table)
     by = ("stratum",) if strata else ()

@@ -21,6 +21,8 @@ from pytensor.tensor.basic import get_underlying_scalar_constant_value
 from pytensor.tensor.exceptions import NotScalarConstantError
 from pytensor.tensor.random.op import RandomVariable
 
+from bayesmig.models.social_capital.logit import probabilities
+
 VERSION = 3  # of the loop below: part of the key under which its machine code is kept
 BLOCK = 256  # rows whose numbers stay in the fastest memory
 FASTMATH = {"arcp", "contract", "nsz", "reassoc"}  # sums may be reordered; NaN stays NaN
@@ -53,7 +55,7 @@ class MultinomialLogit(Op):
     def __init__(self, alternatives: int):
         self.alternatives = alternatives
 
-    def make_node(self, *inputs: Any) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply[Any]:
         """Give the operation its inputs."""
         variables = [pt.as_tensor_variable(value) for value in inputs]
         slope, intercept, column = variables[:3]
@@ -97,7 +99,9 @@ def _compile(op: MultinomialLogit, node: Any, **_: Any) -> tuple[Any, int]:
     alternatives = op.alternatives
 
     @numba_njit(fastmath=FASTMATH)
-    def multinomial_logit(slope, intercept, column, group, stratum, count, weight):
+    def multinomial_logit(
+        slope: Any, intercept: Any, column: Any, group: Any, stratum: Any, count: Any, weight: Any
+    ) -> Any:
         # views of unknown strides would keep the sums over columns from being vectorised
         slope, column = np.ascontiguousarray(slope), np.ascontiguousarray(column)
         rows, columns = column.shape
@@ -204,15 +208,6 @@ def logits(slope: Any, intercept: Any, column: Any, group: Any, stratum: Any) ->
         rows = of_row == s
         found[rows] = column[rows] @ slope[s].T
     return found + intercept[group]
-
-
-def probabilities(logit: np.ndarray) -> np.ndarray:
-    """Probabilities (..., outcome), the reference first, of free logits (..., alternative)."""
-    whole = np.concatenate([np.zeros((*logit.shape[:-1], 1)), logit], axis=-1)
-    whole -= whole.max(-1, keepdims=True)
-    np.exp(whole, out=whole)
-    whole /= whole.sum(-1, keepdims=True)
-    return whole
 
 
 def _evaluate(

@@ -17,9 +17,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesmig.errors import DataError, StudyError, unknown
-from bayesmig.models.social_capital import data as people
-from bayesmig.models.social_capital.design import Design, design, options_of
-from bayesmig.models.social_capital.likelihood import probabilities as softmax
+from bayesmig.models.social_capital import people
+from bayesmig.models.social_capital.design import Design, of_fit, options_of
+from bayesmig.models.social_capital.logit import probabilities as softmax
 
 MARGINAL, NEW = "marginal", "new"
 NODES = 7  # of the quadrature over municipalities, for each factor
@@ -64,10 +64,10 @@ def probabilities(
     StudyError
         For an unknown group, or one without people of a stratum that is asked about.
     """
-    table = _design(fitted)
+    table = of_fit(fitted)
     frame = _frame(fitted, table, people_)
     columns, stratum = table.columns_of(frame), _strata(fitted, table, frame)
-    logits = _Logits(fitted, table, draws)
+    logits = Logits(fitted, table, draws)
     values = np.empty((logits.draws, len(columns), len(table.outcomes)))
     rng = np.random.default_rng(seed)
     for i in range(logits.draws):
@@ -100,7 +100,7 @@ def marginal_effects(
     DataArray (draw, change, outcome)
         Percentage points; for each draw the outcomes' changes add up to zero.
     """
-    table = _design(fitted)
+    table = of_fit(fitted)
     frame = _frame(fitted, table, None)
     option = options_of(fitted)["weights"]
     weight = np.ones(len(frame)) if option is None else frame[option].to_numpy(dtype=float)
@@ -113,7 +113,7 @@ def marginal_effects(
         label: (table.columns_of(before), table.columns_of(after))
         for label, (before, after) in changes.items()
     }
-    logits = _Logits(fitted, table, draws)
+    logits = Logits(fitted, table, draws)
     values = np.empty((logits.draws, len(pairs), len(table.outcomes)))
     for i in range(logits.draws):
         for j, (before, after) in enumerate(pairs.values()):
@@ -135,7 +135,7 @@ def marginal_effects(
     )
 
 
-class _Logits:
+class Logits:
     """Draws of a fit, thinned, as the arrays that probabilities are made of."""
 
     def __init__(self, fitted: xr.DataTree, table: Design, draws: int):
@@ -163,7 +163,7 @@ class _Logits:
         self.nodes, self.node_weights = _quadrature(self.root.shape[-1])
 
     def chances(
-        self, i: int, columns: NDArray, stratum: NDArray, municipality: str, rng: Any
+        self, i: int, columns: NDArray[Any], stratum: NDArray[Any], municipality: str, rng: Any
     ) -> NDArray[np.float64]:
         """Probabilities (person, outcome) of one draw."""
         logit = np.empty((len(columns), self.slope.shape[2]))
@@ -180,7 +180,7 @@ class _Logits:
         return _averaged()(np.exp(logit), factor, stratum, self.node_weights)
 
 
-def _known(table: Design, municipality: str, wanted: NDArray) -> NDArray[np.int64]:
+def _known(table: Design, municipality: str, wanted: NDArray[Any]) -> NDArray[np.int64]:
     """Number of a municipality's group in each stratum: -1 where it has nobody and none is asked.
 
     A stratum's group may also be named in full, "stratum, group".
@@ -209,7 +209,7 @@ def _averaged() -> Any:
     from numba import njit
 
     @njit(fastmath={"arcp", "contract", "nsz", "reassoc"})
-    def averaged(odds, factor, stratum, weights):
+    def averaged(odds: Any, factor: Any, stratum: Any, weights: Any) -> Any:
         people_, alternatives = odds.shape
         found = np.zeros((people_, alternatives + 1))
         for i in range(people_):
@@ -227,7 +227,7 @@ def _averaged() -> Any:
     return averaged
 
 
-def _quadrature(factors: int) -> tuple[NDArray, NDArray]:
+def _quadrature(factors: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Nodes (node, factor) and weights of a product rule for independent standard normals."""
     count = NODES
     while count**factors > MOST_NODES and count > 3:
@@ -241,10 +241,6 @@ def _quadrature(factors: int) -> tuple[NDArray, NDArray]:
     nodes = np.stack(np.meshgrid(*[points] * factors, indexing="ij"), -1).reshape(-1, factors)
     product = np.stack(np.meshgrid(*[weights] * factors, indexing="ij"), -1)
     return nodes, product.reshape(-1, factors).prod(1)
-
-
-def _design(fitted: xr.DataTree) -> Design:
-    return design(fitted["data"].to_dataset(), **options_of(fitted))
 
 
 def _frame(fitted: xr.DataTree, table: Design, given: Any) -> pd.DataFrame:

@@ -10,8 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from bayesmig.errors import StudyError
-from bayesmig.models.social_capital import data as people
+from bayesmig.models.social_capital import tables
 from bayesmig.models.social_capital.estimands import stratum_differences
+from bayesmig.models.social_capital.paper import CONTRASTS, term_label
 
 
 def together(fits: Mapping[str, xr.DataTree]) -> xr.DataArray:
@@ -84,13 +85,11 @@ def differences(source: xr.DataTree | Mapping[str, xr.DataTree]) -> pd.DataFrame
 
 def _footnote() -> pd.DataFrame:
     """The tests of footnote 3, by pair, contrast and term."""
-    from bayesmig.models.social_capital import printed
-
-    table = printed.strata_differences(printed.read())
+    table = tables.strata_differences(tables.read())
     rows: dict[str, Any] = {
         "pair": table["first"] + " - " + table["second"],
-        "contrast": [":".join(people.CONTRASTS[letter]) for letter in table.contrast],
-        "term": [people.term_label(t, v) for t, v in zip(table.term, table.level, strict=True)],
+        "contrast": [":".join(CONTRASTS[letter]) for letter in table.contrast],
+        "term": [term_label(t, v) for t, v in zip(table.term, table.level, strict=True)],
         "printed": table.estimate,
         "printed_se": table.se,
         "printed_p": np.asarray(table.p),

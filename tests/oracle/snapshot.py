@@ -12,6 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TRUTH = Path(__file__).parents[2] / "models" / "snapshot" / "truth.csv"
+NAMES = {  # of the parameters in the graph, and here
+    "solitary_share": "phi",
+    "retirement_prob": "q",
+    "solitary_departures": "f_s",
+    "rookie_departures": "g",
+    "repeat_prob": "rho",
+    "solitary_sojourn": "a_s",
+    "circular_sojourn": "a_c",
+}
 
 
 def from_one(values):

@@ -144,16 +144,7 @@ def given(form, window, options, n, seed):
 def shipped():
     """The study's truth as a point."""
     truth = oracle.shipped_truth()
-    names = {
-        "solitary_share": "phi",
-        "retirement_prob": "q",
-        "solitary_departures": "f_s",
-        "rookie_departures": "g",
-        "repeat_prob": "rho",
-        "solitary_sojourn": "a_s",
-        "circular_sojourn": "a_c",
-    }
-    return {key: np.array(truth[value]) for key, value in names.items()}
+    return {key: np.array(truth[value]) for key, value in oracle.NAMES.items()}
 
 
 def cells_of(model):

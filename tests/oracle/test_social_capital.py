@@ -12,10 +12,11 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
 import bayesmig as bm
-from bayesmig import evaluate, fitting
-from bayesmig.models.social_capital import data as people
+from bayesmig import evaluate
 from bayesmig.models.social_capital import design, estimands
 from bayesmig.models.social_capital.likelihood import MultinomialLogit
+from bayesmig.models.social_capital.paper import OUTCOMES
+from bayesmig.ready import compile
 
 STUDY = bm.load_study("social_capital")
 N, PLACES = 700, 12
@@ -31,7 +32,7 @@ def twin():
     """Few people, with outcomes common enough for every category to occur."""
     data = STUDY.simulate(seed=4, n=N, municipalities=PLACES)
     rng = np.random.default_rng(1)
-    outcome = np.array(people.OUTCOMES)[rng.choice(3, p=[0.5, 0.2, 0.3], size=N)]
+    outcome = np.array(OUTCOMES)[rng.choice(3, p=[0.5, 0.2, 0.3], size=N)]
     return data.assign(
         outcome=data["outcome"].copy(data=outcome), weight=("row", rng.uniform(0.5, 2, N))
     )
@@ -244,7 +245,7 @@ def test_gradient_of_rows_that_count_differently():
 )  # fmt: skip
 def test_gradients_are_finite_differences(twin, options):
     """Of the compiled density, coordinates and priors included."""
-    ready = fitting.compile(STUDY, twin, **{"formula": SHORT, **options})
+    ready = compile(STUDY, twin, **{"formula": SHORT, **options})
     bound = ready.graph.bind(ready.model, 0)
     rng = np.random.default_rng(4)
     flat = rng.normal(0, 0.5, bound.size)
@@ -286,7 +287,7 @@ def test_density_is_that_of_the_model_whatever_the_coordinates(twin, x):
     model = STUDY.build(twin, collapse=False)
     priors = STUDY.priors().specs["coefficient"].numbers
     scale = np.array([0.4, 0.8])
-    compiled = fitting.compile(STUDY, twin, collapse=False)
+    compiled = compile(STUDY, twin, collapse=False)
     bound = compiled.graph.bind(model, 0)
     rng = np.random.default_rng(3)
     values = []
@@ -325,7 +326,7 @@ def test_density_is_that_of_the_model_whatever_the_coordinates(twin, x):
 
 def mode(data, priors, **options):
     """The posterior mode: paper's scale, against the reference, by outcome."""
-    ready = fitting.compile(STUDY, data, priors, **options)
+    ready = compile(STUDY, data, priors, **options)
     bound = ready.graph.bind(ready.model, 0)
 
     def downhill(flat):
@@ -347,7 +348,7 @@ def test_without_groups_and_priors_it_is_mnlogit(twin, x):
     statsmodels = pytest.importorskip(
         "statsmodels.api", reason="MNLogit is statsmodels', which is in the extra dev"
     )
-    codes = np.array([people.OUTCOMES.index(o) for o in twin["outcome"].values])
+    codes = np.array([OUTCOMES.index(o) for o in twin["outcome"].values])
     z = x.copy()  # well scaled for its Newton steps; the tests scales back
     mean, scale = x.mean(0), x.std(0)
     z = (x - mean) / scale
@@ -402,8 +403,8 @@ def test_likelihood_is_the_same_for_every_reference(twin):
 
 def test_collapsing_changes_nothing(twin):
     options = {"formula": "network + male + urban"}
-    few = fitting.compile(STUDY, twin, **options)
-    all_ = fitting.compile(STUDY, twin, collapse=False, **options)
+    few = compile(STUDY, twin, **options)
+    all_ = compile(STUDY, twin, collapse=False, **options)
     assert len(few.model.coords["row"]) < N / 2
     assert len(all_.model.coords["row"]) == N
     one, other = few.graph.bind(few.model, 0), all_.graph.bind(all_.model, 0)
@@ -422,11 +423,7 @@ def test_collapsed_rows_are_sums_of_people(twin):
     point = random_point(model, 2)
     rows = STUDY.log_likelihood(twin, point, **options)
     each = STUDY.log_likelihood(twin, point, collapse=False, **options)
-    arguments = {
-        "group": "municipality", "outcome": "outcome", "reference": "no_aspirations",
-        "weights": None, "strata": None, "collapse": True,
-    }  # fmt: skip
-    of_person = design.design(twin, options["formula"], **arguments).row_of
+    of_person = design.design(twin, **options).row_of
     sums = pd.Series(each.values).groupby(of_person).sum()
     np.testing.assert_allclose(rows.values, sums.values, atol=1e-10)
 

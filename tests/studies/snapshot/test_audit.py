@@ -8,10 +8,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesmig.models.snapshot import audit as module
-from bayesmig.models.snapshot.audit import CHECKS, KINDS, audit, calculate, mean_stay, sampled
+from bayesmig.audit import run
+from bayesmig.models.snapshot.audit import CHECKS, paper
+from bayesmig.models.snapshot.audit.numbers import calculate
+from bayesmig.models.snapshot.audit.prose import KINDS
+from bayesmig.models.snapshot.audit.stays import mean_stay
+from bayesmig.models.snapshot.audit.surveys import sampled
 
-PUBLISHED = Path(module.__file__).parent / "published"
+PUBLISHED = Path(__file__).parents[3] / "models" / "snapshot" / "published"
+
+
+def audit(tables):
+    return run(CHECKS, paper(tables))
 
 
 def read(**options):
@@ -58,7 +66,7 @@ def test_shape():
     assert FOUND.holds.dtype == bool
     for column in ("check", "where", "detail"):
         assert FOUND[column].str.len().gt(0).all()
-    assert set(FOUND.check) == {name for name, _ in CHECKS}
+    assert set(FOUND.check) == {check.name for check in CHECKS}
     assert not FOUND.duplicated().any()
     assert not FOUND.detail.str.contains("nan").any()
     assert (~FOUND.holds).sum() == 13

@@ -312,13 +312,13 @@ def test_line_cut_short(csv, tmp_path):
     lines = csv.read_text().splitlines()
     lines[4] = lines[4].rpartition(",")[0]
     (tmp_path / "mig161.csv").write_text("\n".join(lines))
-    fails(tmp_path / "mig161.csv", "line 5", f"{len(lines[0].split(',')) - 1} values for")
+    fails(tmp_path / "mig161.csv", "row 5, column", f"{len(lines[0].split(',')) - 1} values for")
 
 
 def test_unclosed_quote(csv, tmp_path):
     path = tmp_path / "mig161.csv"
     path.write_text(csv.read_text() + '"' + "x" * 200_000)
-    fails(path, "no CSV")
+    fails(path, "not a CSV file of text")
 
 
 def test_column_twice(csv, tmp_path):

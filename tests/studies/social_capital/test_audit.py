@@ -10,21 +10,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bayesmig.audit import run
 from bayesmig.errors import DataError
-from bayesmig.models.social_capital import audit as module
-from bayesmig.models.social_capital.audit import (
-    CHECKS,
-    FACTS,
-    KINDS,
-    LEVELS,
-    UNDECLARED,
-    Cell,
-    Manuscript,
-    audit,
-    possible_stars,
-)
+from bayesmig.models.social_capital.audit import CHECKS, paper
+from bayesmig.models.social_capital.audit.manuscript import Cell, Manuscript
+from bayesmig.models.social_capital.audit.prose import FACTS, KINDS
+from bayesmig.models.social_capital.audit.stars import LEVELS, UNDECLARED, possible_stars
 
-PUBLISHED = Path(module.__file__).parent / "published"
+PUBLISHED = Path(__file__).parents[3] / "models" / "social_capital" / "published"
+
+
+def audit(tables):
+    return run(CHECKS, paper(tables))
 
 
 def read(**options):
@@ -84,7 +81,7 @@ def test_shape():
         assert pd.api.types.is_string_dtype(FOUND[column])
         assert FOUND[column].str.len().gt(0).all()
     assert 40 < len(FOUND) < 90  # a table to read
-    assert set(FOUND.check) == {name for name, _ in CHECKS}
+    assert set(FOUND.check) == {check.name for check in CHECKS}
     assert not FOUND.duplicated().any()
 
 

@@ -1,4 +1,4 @@
-"""The manuscript's numbers, entered twice, and what `printed` makes of them."""
+"""The manuscript's numbers, entered twice, and what `tables` and `corrections` make of them."""
 
 import csv
 import math
@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from bayesmig.errors import DataError
-from bayesmig.models.social_capital import printed
+from bayesmig.models.social_capital import corrections, tables
 
 ENTRY = Path(__file__).parents[2] / "entry"
-PUBLISHED = Path(printed.__file__).parent / "published"
+PUBLISHED = Path(tables.__file__).parent / "published"
 STRATA = ["none", "extended", "close"]
 CELLS = ["first", "second", "third"]
 LEVELS = {  # of every term, in the order of the tables
@@ -64,7 +64,7 @@ def assert_same(shipped, second, key):
 
 
 RAW = text(PUBLISHED / "coefficients.csv")
-PRINTED = printed.read()
+PRINTED = tables.read()
 
 
 def test_coefficients_agree():
@@ -127,19 +127,19 @@ def exact():
 def test_rounding_is_that_of_the_printed_digits():
     for column in ("estimate", "se"):
         digits = RAW[column].str.partition(".")[2].str.len()
-        assert printed.half_unit(PRINTED[column]) == pytest.approx(0.5 * 10.0**-digits)
+        assert tables.half_unit(PRINTED[column]) == pytest.approx(0.5 * 10.0**-digits)
 
 
 def test_tidy_takes_any_reading_of_the_file():
     with_missing = pd.read_csv(PUBLISHED / "coefficients.csv")
     assert with_missing.level.isna().any()
-    pd.testing.assert_frame_equal(printed.tidy(with_missing), PRINTED)
+    pd.testing.assert_frame_equal(tables.tidy(with_missing), PRINTED)
     as_they_are = pd.read_csv(PUBLISHED / "coefficients.csv", keep_default_na=False)
-    pd.testing.assert_frame_equal(printed.tidy(as_they_are), PRINTED)
+    pd.testing.assert_frame_equal(tables.tidy(as_they_are), PRINTED)
 
 
 def test_corrected_is_the_exact_sum():
-    found = printed.corrected()
+    found = corrections.corrected()
     rows = found[(found.contrast == "C") & (found.stratum == "all")].set_index(["term", "level"])
     for (term, level, stratum), value in exact().items():
         if stratum == "all":
@@ -158,7 +158,7 @@ def test_corrected_is_the_exact_sum():
 
 
 def test_corrected_says_so_and_leaves_print_alone():
-    found = printed.corrected()
+    found = corrections.corrected()
     pd.testing.assert_frame_equal(found[list(PRINTED)], PRINTED)
     marked = found.note.str.contains("correction")
     assert (found.corrected != found.estimate).sum() == marked.sum() == 19
@@ -177,13 +177,13 @@ def test_correction_follows_the_numbers():
     urban = (rows.term == "urban") & (rows.contrast == "C")
     rows.loc[urban & (rows.stratum == "all"), "estimate"] = 0.262
     rows.loc[urban & (rows.stratum == "none"), "estimate"] = 0.167
-    found = printed.corrected(rows)[urban].set_index("stratum")
+    found = corrections.corrected(rows)[urban].set_index("stratum")
     assert list(found.note.str.contains("correction")) == [False, True, False, False]
     assert found.corrected["none"] == 0.158
 
 
 def test_corrected_table_1_is_laid_out_and_labelled():
-    found = printed.corrected_table_1()
+    found = corrections.corrected_table_1()
     assert list(found) == ["A", "B", "C as printed", "C corrected", "correction"]
     assert list(found.index) == [(t, level) for t, levels in LEVELS.items() for level in levels]
     close = found.loc[("network", "close")]
@@ -202,7 +202,7 @@ def test_corrected_table_1_is_laid_out_and_labelled():
 
 
 def test_difference_of_footnote_3():
-    found = printed.strata_differences(PRINTED)
+    found = tables.strata_differences(PRINTED)
     assert len(found) == 19 * 3 * 3
     at = found.set_index(["term", "level", "contrast", "first", "second"])
     row = at.loc["male", "", "A", "extended", "none"]
@@ -223,13 +223,13 @@ def test_difference_of_footnote_3():
 )
 def test_bad_tables_are_named(change, message):
     with pytest.raises(DataError, match=message):
-        printed.tidy(change(RAW))
+        tables.tidy(change(RAW))
 
 
 def test_absent_rows_are_named():
     without = PRINTED[~((PRINTED.term == "urban") & (PRINTED.contrast == "B"))]
     with pytest.raises(DataError, match="not all there for urban all"):
-        printed.contrasts(without)
+        tables.contrasts(without)
     without = PRINTED[~((PRINTED.term == "urban") & (PRINTED.stratum == "close"))]
     with pytest.raises(DataError, match="not there for stratum close: urban A"):
-        printed.strata_differences(without)
+        tables.strata_differences(without)
