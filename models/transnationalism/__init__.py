@@ -4,7 +4,7 @@ from bayesmig.study import Study
 
 study = Study(
     name="transnationalism",
-    title="Determinants of transnationalism among Latin American immigrants, 1998, from print",
+    title="Determinants of transnationalism, Latin American immigrants, 1998: print",
     citation=(
         "Portes, A.  Essay on migration and development (the copy read has no title page), "
         "Table 2; from Portes et al. 2002, Guarnizo et al. 2002, Itzigsohn and Saucedo 2002."

@@ -186,7 +186,9 @@ def _families(table: pd.DataFrame, where: str) -> list[str]:
         if family not in valid:
             raise DataError(f"{place}: {unknown('family', str(family), valid)}")
         if first.setdefault(str(outcome), family) != family:
-            raise DataError(f"{place}: {outcome} is {first[str(outcome)]} further up, here {family}")
+            raise DataError(
+                f"{place}: {outcome} is {first[str(outcome)]} further up, here {family}"
+            )
     return [str(family) for family in table.family]
 
 

@@ -27,9 +27,7 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
     """
     b, p = draws["coefficient"], draws["base_probability"]
     labels = data["term"].values[data["family"].values == LOGIT]
-    logit = (
-        b.sel(term=labels).rename(term="logit_term").reset_coords(drop=True)
-    )
+    logit = b.sel(term=labels).rename(term="logit_term").reset_coords(drop=True)
     odds = p / (1 - p) * np.exp(logit)
     each = {
         "coefficient": (b, "log odds or log count a unit"),

@@ -84,9 +84,7 @@ def build(
         least = pm.Data("log_least_ratio", table.log_least, dims=dims)
         width = pm.Data("log_ratio_width", table.log_width, dims=dims)
         ratio = pm.math.exp(least + position * width)
-        error = pm.Deterministic(
-            "standard_error", pm.math.abs(size + moved) / ratio, dims=dims
-        )
+        error = pm.Deterministic("standard_error", pm.math.abs(size + moved) / ratio, dims=dims)
         pm.Normal(
             "printed",
             coefficient - moved,

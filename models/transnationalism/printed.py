@@ -98,6 +98,4 @@ def _prose() -> pd.DataFrame:
     rows = table("prose")
     numbers = pd.to_numeric(rows.stated, errors="coerce")
     said = rows.stated.where(numbers.isna(), "") + rows.unit.radd(" ")
-    return rows.assign(
-        quantity=rows.name, coordinates="", estimate=numbers, note=said.str.strip()
-    )
+    return rows.assign(quantity=rows.name, coordinates="", estimate=numbers, note=said.str.strip())

@@ -39,7 +39,6 @@ def simulate(truth: Any = None, *, seed: int = 0) -> xr.Dataset:
         truth = printed_truth()
     rng = np.random.default_rng(seed)
     b, se = (truth[n].sel(term=like.term).values for n in TRUTH)
-    estimate = rng.normal(b, se)
     return reported(like, rng.normal(b, se), truth)
 
 

@@ -56,9 +56,7 @@ def _rates(claim: Claim, rate: Rate, field: str = "groups") -> list[Any]:
 
 def _each(of: Callable[[Any, float], Any]) -> Margin:
     """The margin of the group that is nearest to making a statement on each group untrue."""
-    return lambda claim, rate: _least(
-        [of(x, float(claim["stated"])) for x in _rates(claim, rate)]
-    )
+    return lambda claim, rate: _least([of(x, float(claim["stated"])) for x in _rates(claim, rate)])
 
 
 def _ratio(less: float) -> Margin:

@@ -165,7 +165,12 @@ PROSE = [
     ("child_20_24_central_american", "Segmented Assimilation", rf"with {N} percent of", "percent"),
     ("child_20_24_mexican", "Segmented Assimilation", rf"and {N} percent of Mexicans", "percent"),
     ("child_20_24_asian", "Segmented Assimilation", rf"less than {N} percent of whom", "percent"),
-    ("incarcerated_whites", "Segmented Assimilation", rf"18-39 is less than {N} percent", "percent"),
+    (
+        "incarcerated_whites",
+        "Segmented Assimilation",
+        rf"18-39 is less than {N} percent",
+        "percent",
+    ),
     ("incarcerated_asian", "Segmented Assimilation", rf"it is less than {N} percent", "percent"),
     (
         "incarcerated_central_american",
@@ -173,7 +178,12 @@ PROSE = [
         rf"climbs to {N} percent among",
         "percent",
     ),
-    ("incarcerated_mexican", "Segmented Assimilation", rf"Americans and {N} percent among", "percent"),
+    (
+        "incarcerated_mexican",
+        "Segmented Assimilation",
+        rf"Americans and {N} percent among",
+        "percent",
+    ),
     (
         "incarcerated_dropouts_whites",
         "Segmented Assimilation",
@@ -198,7 +208,12 @@ PROSE = [
         "share",
     ),
     ("cils_child_mexican", "Segmented Assimilation", rf"they reach {N} percent of", "percent"),
-    ("cils_incarcerated_mexican", "Segmented Assimilation", rf"and {N} percent of males", "percent"),
+    (
+        "cils_incarcerated_mexican",
+        "Segmented Assimilation",
+        rf"and {N} percent of males",
+        "percent",
+    ),
     ("cils_retained", "Segmented Assimilation", rf"approximately {N} percent of the", "percent"),
     ("survey_year", "Table 2", rf"in the United States, {N} ", "year"),
     ("mobility_scale_points", "Table 2", rf"along a {N}-point", "points"),

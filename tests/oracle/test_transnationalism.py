@@ -4,11 +4,11 @@ from math import exp, log
 
 import numpy as np
 import pytest
+from oracle import transnationalism as oracle
 
 import bayesmig as bm
 from bayesmig import evaluate
 from bayesmig.models.transnationalism.second_generation.design import Balanced, design
-from oracle import transnationalism as oracle
 
 PRINT = bm.load_study("transnationalism")
 PEOPLE = bm.load_study("transnationalism_respondents")

@@ -126,5 +126,3 @@ def balance(sizes, percents, printed_total):
     under = sum(n * (printed_total - x) for n, x in zip(sizes, percents, strict=True)
                 if x < printed_total)  # fmt: skip
     return log(above) - log(under)
-
-

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from bayesmig.audit import Claim, Finding, Verdict, held
 from bayesmig.models.transnationalism.audit.essay import Essay
-from bayesmig.models.transnationalism.statements import listed
 from bayesmig.models.transnationalism.stars import LEGEND, reading
+from bayesmig.models.transnationalism.statements import listed
 from bayesmig.printed import EPS, Number
 
 TABLE = "Table 2"
@@ -74,7 +74,9 @@ def signs(essay: Essay) -> Iterator[Finding]:
                 f"{_words(at)}: coefficient {printed.value:+g}, derived effect "
                 f"{effect.value:+g}: opposite signs",
             )
-    yield from held(agree, len(essay.derived), "derived effects have their coefficient's sign", TABLE)
+    yield from held(
+        agree, len(essay.derived), "derived effects have their coefficient's sign", TABLE
+    )
 
 
 def base_probability(essay: Essay) -> Iterator[Finding]:
@@ -143,9 +145,7 @@ def legend(essay: Essay) -> Iterator[Finding]:
         TABLE,
     )
     for at in unknown:
-        yield Finding(
-            TABLE, False, f"{_words(at)}: {essay.stars[at]!r} is explained by no legend"
-        )
+        yield Finding(TABLE, False, f"{_words(at)}: {essay.stars[at]!r} is explained by no legend")
 
 
 def standard_errors(essay: Essay) -> Iterator[Finding]:
@@ -166,7 +166,9 @@ def standard_errors(essay: Essay) -> Iterator[Finding]:
                     _bounds(essay.coefficients[outcome, x], essay.stars[outcome, y])
                     for x, y in ((a, b), (b, a))
                 ]
-                fits = swapped[0][0] <= MOST * swapped[1][1] and swapped[1][0] <= MOST * swapped[0][1]
+                fits = (
+                    swapped[0][0] <= MOST * swapped[1][1] and swapped[1][0] <= MOST * swapped[0][1]
+                )
                 yield Finding(
                     TABLE,
                     False,
@@ -178,7 +180,10 @@ def standard_errors(essay: Essay) -> Iterator[Finding]:
                     + (" (with the stars exchanged there is no such contrast)" if fits else ""),
                 )
     yield from held(
-        asked - failed, asked, f"pairs of dummies have errors within {MOST} times of each other", TABLE
+        asked - failed,
+        asked,
+        f"pairs of dummies have errors within {MOST} times of each other",
+        TABLE,
     )
 
 

@@ -5,7 +5,7 @@ from bayesmig.study import Study
 
 study = Study(
     name="transnationalism_respondents",
-    title="Determinants of transnationalism among Latin American immigrants, 1998, from respondents",
+    title="Determinants of transnationalism, Latin American immigrants, 1998: respondents",
     citation=printed.citation,
     package=__name__,
     sampling={"draws": 1000},

@@ -137,4 +137,3 @@ def _linear(effect: Any, table: Design, outcome: str) -> tuple[Any, Any]:
 
 def _dim(outcome: str) -> str:
     return f"{outcome}_respondent"
-

@@ -156,9 +156,11 @@ def dataset(
 def _check_answers(answers: pd.Series, outcome: str, where: str) -> None:
     place = f"{where}: column {outcome}"
     if answers.nunique() < 2:
-        said = f"everybody's is {answers.iloc[0]:g}, from row {answers.index[0]} on" if len(
-            answers
-        ) else "nobody answered"
+        said = (
+            f"everybody's is {answers.iloc[0]:g}, from row {answers.index[0]} on"
+            if len(answers)
+            else "nobody answered"
+        )
         raise DataError(f"{place}: {said}: a regression needs two values at least")
     if outcome == "sociocultural":
         levels = set(answers.astype(int))
@@ -171,9 +173,7 @@ def _check_answers(answers: pd.Series, outcome: str, where: str) -> None:
             )
 
 
-def _check_predictors(
-    table: pd.DataFrame, names: Sequence[str], outcome: str, where: str
-) -> None:
+def _check_predictors(table: pd.DataFrame, names: Sequence[str], outcome: str, where: str) -> None:
     for name in names:
         if table[name].nunique() < 2:
             raise DataError(

@@ -180,21 +180,21 @@ def _size(where: str, row: Hashable, value: Any) -> float:
         size = np.nan
     if not (np.isfinite(size) and size >= 1):
         raise DataError(
-            f"{where}: row {row}, column sample_size: must be a number of one or more, got {value!r}"
+            f"{where}: row {row}, column sample_size: must be a number of one or more, "
+            f"got {value!r}"
         )
     return size
 
 
-def _check_totals(
-    where: str, groups: list[str], measures: list[str], *numbers: np.ndarray
-) -> None:
+def _check_totals(where: str, groups: list[str], measures: list[str], *numbers: np.ndarray) -> None:
     percent, half, total, total_half = numbers
     given = ~np.isnan(total)
     if given.any() and not given.all():
         name = measures[int(np.flatnonzero(~given)[0])]
         raise DataError(f"{where}: column group: {TOTALS} has no {name}, but other measures")
     outside = given & (
-        (total - total_half > (percent + half).max(0)) | (total + total_half < (percent - half).min(0))
+        (total - total_half > (percent + half).max(0))
+        | (total + total_half < (percent - half).min(0))
     )
     if outside.any():
         m = int(np.flatnonzero(outside)[0])

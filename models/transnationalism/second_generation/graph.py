@@ -14,7 +14,12 @@ import pytensor.tensor as pt
 from pymc.distributions.dist_math import normal_lcdf
 from pymc.math import logdiffexp
 
-from bayesmig.models.transnationalism.second_generation.design import Balanced, Design, design, pairs
+from bayesmig.models.transnationalism.second_generation.design import (
+    Balanced,
+    Design,
+    design,
+    pairs,
+)
 from bayesmig.priors import effects
 
 if TYPE_CHECKING:
@@ -49,10 +54,10 @@ def build(
         Free: ``measure_mean`` (measure), a logit; ``measure_scale`` (measure), of groups
         around it; ``loading`` (measure), how much a measure goes with the factor that all
         share, the correlation of two being the product of theirs; ``factor_raw`` (contrast),
-        on a basis of factors that sum to zero; ``logit_raw`` (group, measure); ``log_size_ratio`` (group, measure), of effective
-        size to the data's.  Deterministic: ``factor`` (group), of variance one; ``rate``
-        (group, measure), a probability;
-        ``sample_size`` (group, measure); ``correlation`` (pair).
+        on a basis of factors that sum to zero; ``logit_raw`` (group, measure);
+        ``log_size_ratio`` (group, measure), of effective size to the data's.
+        Deterministic: ``factor`` (group), of variance one; ``rate`` (group, measure), a
+        probability; ``sample_size`` (group, measure); ``correlation`` (pair).
         Observed: ``printed`` (group, measure) and with totals ``printed_total`` (measure),
         percent.
 
@@ -71,7 +76,14 @@ def build(
         half = pm.Data("half_unit", table.half_unit, dims=both)
         percent = pm.Data("percent", table.percent, dims=both)
         pm.CustomDist(
-            "printed", rate, size, half, logp=rounded_logp, random=rounded, observed=percent, dims=both
+            "printed",
+            rate,
+            size,
+            half,
+            logp=rounded_logp,
+            random=rounded,
+            observed=percent,
+            dims=both,
         )
         if used:
             _total(table, size)
@@ -148,15 +160,12 @@ def rounded_logp(value: Any, rate: Any, size: Any, half: Any) -> Any:
 
 
 def rounded(
-    rate: Any, size: Any, half: Any, rng: np.random.Generator | None = None, size_: Any = None,
-    **named: Any,
-) -> Any:  # fmt: skip
+    rate: Any, size: Any, half: Any, rng: np.random.Generator | None = None, **shape: Any
+) -> Any:
     """Draw a sample of the nearest whole size, and print its rate rounded."""
     assert rng is not None
-    shape = named.get("size", size_)
-    rate, size, half = np.broadcast_arrays(rate, size, half)
     n = np.maximum(np.round(size), 1).astype(np.int64)
-    percent = PERCENT * rng.binomial(n, rate, size=shape) / n
+    percent = PERCENT * rng.binomial(n, rate, size=shape.get("size")) / n
     return 2 * half * np.round(percent / (2 * half))
 
 
@@ -166,11 +175,11 @@ def interval_logp(value: Any, mean: Any, error: Any, half: Any) -> Any:
 
 
 def interval(
-    mean: Any, error: Any, half: Any, rng: np.random.Generator | None = None, size: Any = None
+    mean: Any, error: Any, half: Any, rng: np.random.Generator | None = None, **shape: Any
 ) -> Any:
     """Draw a normal number and round it."""
     assert rng is not None
-    return 2 * half * np.round(rng.normal(mean, error, size=size) / (2 * half))
+    return 2 * half * np.round(rng.normal(mean, error, size=shape.get("size")) / (2 * half))
 
 
 def _arcsine(share: Any, size: Any) -> Any:

@@ -50,6 +50,4 @@ def targets(data: xr.Dataset, estimands: xr.Dataset) -> pd.DataFrame:
 
 
 def _rates() -> pd.DataFrame:
-    return pd.concat(
-        [table(f"table{n}").assign(number=n) for n in (3, 4)], ignore_index=True
-    )
+    return pd.concat([table(f"table{n}").assign(number=n) for n in (3, 4)], ignore_index=True)

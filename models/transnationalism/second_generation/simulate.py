@@ -55,7 +55,9 @@ def simulate(truth: Any = None, *, seed: int = 0, table: Tables = 4) -> xr.Datas
     ]  # fmt: skip
     if not np.isnan(like["total"]).any():
         share = 100 * count.sum("group") / n.sum("group")
-        rows += [(TOTALS, m, f"{share.sel(measure=m):.1f}", 0.0) for m in map(str, like.measure.values)]
+        rows += [
+            (TOTALS, m, f"{share.sel(measure=m):.1f}", 0.0) for m in map(str, like.measure.values)
+        ]
     frame = pd.DataFrame(rows, columns=["group", "measure", "percent", "sample_size"])
     data = from_frame(frame)
     data = data.drop_vars("reference").assign_coords(reference=list(REFERENCES[table]))

@@ -88,7 +88,9 @@ def test_table2():
     assert dict(by_outcome) == {"economic": 9, "political": 9, "sociocultural": 8}
 
 
-@pytest.mark.parametrize(("name", "key"), [("table3", ["group", "parentage"]), ("table4", ["group"])])
+@pytest.mark.parametrize(
+    ("name", "key"), [("table3", ["group", "parentage"]), ("table4", ["group"])]
+)
 def test_rates(name, key):
     first, second = shipped(name), cells(typed(name), key)
     left = {
