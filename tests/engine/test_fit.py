@@ -393,7 +393,7 @@ def test_an_interrupted_fit_keeps_its_draws():
         status, out, err = interrupted_after(seconds)
         if status == 0:
             break
-        assert "interrupted before the first draw was kept" in err
+        assert "KeyboardInterrupt" in err
     assert status == 0, err
     said = json.loads(out)
     kept, chains = said["sizes"]["draw"], said["sizes"]["chain"]
