@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmig import _upstream, evaluate, observed
+from bayesmig.errors import StudyError, unknown
 from bayesmig.ready import Built, Compiled, build, compile
 from bayesmig.study import Study, load_study
 
@@ -46,6 +47,7 @@ def calibrate(
     priors: Any = None,
     *,
     n: int = 200,
+    quantity: str | Sequence[str] | None = None,
     simulate: Callable[[int], xr.Dataset] | None = None,
     draws: int = 600,
     tune: int = 600,
@@ -67,6 +69,8 @@ def calibrate(
         As for `fit`.
     n : int
         Number of simulated data sets.
+    quantity : str or sequence of str, optional
+        Estimands to look at; all by default.
     simulate : callable, optional
         ``simulate(seed)`` returns a data set with its truth, as ``study.simulate``
         does.  By default the truth is drawn from the prior and the data through the
@@ -81,7 +85,8 @@ def calibrate(
     Raises
     ------
     StudyError
-        If the graph observes what other data cannot take the place of.
+        If the graph observes what other data cannot take the place of, or for a quantity
+        that the study has not.
 
     Returns
     -------
@@ -107,9 +112,15 @@ def calibrate(
     jobs = (
         _prior_jobs(ready, n, seed) if simulate is None else _given_jobs(ready, n, seed, simulate)
     )
+    asked = [quantity] if isinstance(quantity, str) else list(quantity or jobs[0].truth.data_vars)
+    for name in asked:
+        if name not in jobs[0].truth:
+            raise StudyError(unknown("quantity", name, list(map(str, jobs[0].truth.data_vars))))
     with ThreadPoolExecutor(workers) as executor:
         results = list(
-            _track(executor.map(lambda job: _one(ready, job, draws, tune), jobs), n, progress)
+            _track(
+                executor.map(lambda job: _one(ready, job, draws, tune, asked), jobs), n, progress
+            )
         )
     found: xr.Dataset = xr.concat(results, "simulation")
     found.attrs = {
@@ -211,7 +222,7 @@ def _given_jobs(
     return jobs
 
 
-def _one(ready: Compiled, job: Job, draws: int, tune: int) -> xr.Dataset:
+def _one(ready: Compiled, job: Job, draws: int, tune: int, asked: Sequence[str]) -> xr.Dataset:
     """Refit one simulated data set and set its draws against the truth."""
     model = job.built.model
     density = ready.graph.bind(model, job.seed, job.held)
@@ -223,9 +234,8 @@ def _one(ready: Compiled, job: Job, draws: int, tune: int) -> xr.Dataset:
     values = evaluate.parameters(model, density.split(_upstream.unconstrained(raw)))
     posterior = evaluate.dataset(model, values, ("chain", "draw"))
     estimands = ready.study.estimands(posterior, job.built.data).isel(chain=0, drop=True)
-    names = pd.Index(list(estimands.data_vars), name="quantity")
-    sampled = estimands.to_dataarray("quantity").transpose("draw", ...)
-    known = job.truth[list(names)].to_dataarray("quantity")
+    sampled = estimands[list(asked)]
+    known = job.truth[list(asked)]
     known = known.drop_vars([c for c in known.coords if c not in known.dims])
     ends = [(1 - p) / 2 for p in PROBABILITIES], [(1 + p) / 2 for p in PROBABILITIES]
     probability = {"probability": list(PROBABILITIES)}
@@ -233,16 +243,18 @@ def _one(ready: Compiled, job: Job, draws: int, tune: int) -> xr.Dataset:
         sampled.quantile(end, "draw").rename(quantile="probability").assign_coords(probability)
         for end in ends
     )
-    inside = (known >= low) & (known <= high)
     thin = max(1, draws // RANKS)
+    found = {  # summarised one by one: estimands with dims of their own need not be one array
+        "truth": known,
+        "mean": sampled.mean("draw"),
+        "sd": sampled.std("draw"),
+        "rank": (sampled.isel(draw=slice(None, None, thin)) < known).mean("draw"),
+        "inside": (known >= low) & (known <= high),
+        "width": high - low,
+    }
     return xr.Dataset(
         {
-            "truth": known,
-            "mean": sampled.mean("draw"),
-            "sd": sampled.std("draw"),
-            "rank": (sampled[::thin] < known).mean("draw"),
-            "inside": inside,
-            "width": high - low,
+            **{name: each.to_dataarray("quantity") for name, each in found.items()},
             "divergences": int(raw["sample_stats"]["diverging"].sum()),
             "steps": float(raw["sample_stats"]["n_steps"].mean()),
         }
