@@ -23,19 +23,21 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
     Dataset
         ``coefficient`` and ``standard_error``; ``percent_change`` (term), of the odds
         or the count, 100 (exp b - 1); ``net_probability`` (logit_term), b p (1 - p) at
-        the base probability p, and ``net_probability_step``, what one unit moves p by.
+        the base probability p, and ``net_probability_step``, what one unit moves p by, of
+        logits if there are any.
     """
     b, p = draws["coefficient"], draws["base_probability"]
     labels = data["term"].values[data["family"].values == LOGIT]
-    logit = b.sel(term=labels).rename(term="logit_term").reset_coords(drop=True)
-    odds = p / (1 - p) * np.exp(logit)
     each = {
         "coefficient": (b, "log odds or log count a unit"),
         "percent_change": (100 * (np.exp(b) - 1), "percent of odds or count"),
-        "net_probability": (logit * p * (1 - p), "probability a unit"),
-        "net_probability_step": (odds / (1 + odds) - p, "probability"),
         "base_probability": (p, "probability"),
     }
+    if len(labels):
+        logit = b.sel(term=labels).rename(term="logit_term").reset_coords(drop=True)
+        odds = p / (1 - p) * np.exp(logit)
+        each["net_probability"] = (logit * p * (1 - p), "probability a unit")
+        each["net_probability_step"] = (odds / (1 + odds) - p, "probability")
     if "standard_error" in draws:
         each["standard_error"] = (draws["standard_error"], "log odds or log count a unit")
     return xr.Dataset(

@@ -24,32 +24,39 @@ from bayesmig.models.transnationalism import simulate as stars
 from bayesmig.models.transnationalism.data import FOLDER, example
 from bayesmig.study import load_study
 
-N, SEED = 200, 1
+N, SEED, DRAWS = 200, 1, 400
+ESTIMATES = ("coefficient", "standard_error", "base_probability")
+BASES = ("coefficient", "base_probability", "base_count", "dispersion", "category_probability")
+RATES = ("rate", "sample_size")
 RUNS: dict[str, Mapping[str, Any]] = {
     # truth from the prior, data through the graph
-    "print": {"study": "transnationalism", "draws": 500},
+    "print": {"study": "transnationalism", "quantity": ESTIMATES},
     "respondents": {
         "study": "transnationalism_respondents",
         "priors": "calibration",
-        "draws": 500,
+        "quantity": BASES,
     },
     "second_generation": {
         "study": "transnationalism_second_generation",
         "which": {"table": 3},
-        "draws": 500,
+        "quantity": RATES,
     },
     "second_generation_table4": {
         "study": "transnationalism_second_generation",
         "which": {"table": 4},
-        "draws": 500,
+        "quantity": (*RATES, "share"),
     },
     # truth from the prior, data through another door: estimates printed with their stars
-    "stars": {"study": "transnationalism", "draws": 500, "simulate": lambda s: printing(s)},
+    "stars": {
+        "study": "transnationalism",
+        "quantity": ESTIMATES,
+        "simulate": lambda seed: printing(seed),
+    },
     # truth given: Table 2
     "twin": {
         "study": "transnationalism_respondents",
-        "draws": 500,
-        "simulate": lambda s: load_study("transnationalism_respondents").simulate(seed=s),
+        "quantity": BASES,
+        "simulate": lambda seed: load_study("transnationalism_respondents").simulate(seed=seed),
     },
 }
 SIGMA = 1.0  # of effects, and the span of standard errors, among which "stars" draws
@@ -75,9 +82,10 @@ def run(name: str, n: int = N, workers: int = 2) -> pd.DataFrame:
         study.example(**how.get("which", {})),
         how.get("priors"),
         n=n,
+        quantity=how["quantity"],
         simulate=simulate,
-        draws=how["draws"],
-        tune=how["draws"],
+        draws=DRAWS,
+        tune=DRAWS,
         seed=SEED,
         workers=workers,
         progress=False,
