@@ -67,8 +67,7 @@ def example(
 def read(
     path: str | Path, *, missing: Missing = "raise", stratum: Stratum = "all", **columns: str
 ) -> xr.Dataset:
-    """Read an analysis file: Stata (.dta), SPSS (.sav), .csv or .parquet, one row per
-    adult.
+    """Read an analysis file (.dta, .sav, .csv or .parquet), one row per adult.
 
     Columns: outcome, the categories of `LEVELS`, yes or no (1, 0) in `YES_NO`, ``age``
     (years), ``log_expenditure``, and the identifiers person, household and municipality.

@@ -15,8 +15,8 @@ import bayesmig as bm
 from bayesmig.plots import POSTERIOR, PRINTED
 
 COLUMNS = (
-    "quantity coordinates published published_low published_high published_prob mean sd low high "
-    "ci_prob difference_se overlap width_ratio contraction ess r_hat source note"
+    "quantity coordinates units published published_low published_high published_prob mean sd low "
+    "high ci_prob difference_se overlap width_ratio contraction ess r_hat source note"
 ).split()
 QUANTITIES = (
     "emigration net_emigration non_match internal_migration mortality non_follow_up "
@@ -234,9 +234,9 @@ def test_synthetic_data_are_marked():
     real = bm.compare(small()).attrs
     assert real == {
         "study": "emigration",
-        "unit": "percent a year",
         "data_title": "Van Hook & Bean, Table 7",
         "synthetic": 0,
+        "own_data": 0,
     }
 
 
@@ -245,7 +245,7 @@ def test_synthetic_data_are_marked():
 
 def rows_of(axis, color):
     """Means (x, y) and intervals (low, high, y) drawn in a colour, from top to bottom."""
-    (dots,) = [line for line in axis.get_lines() if line.get_label().startswith(("post", "print"))
+    (dots,) = [line for line in axis.get_lines() if line.get_label().startswith(("post", "print", "given"))
                and same_color(line.get_color(), color)]  # fmt: skip
     (bars,) = [c for c in axis.collections if same_color(c.get_color(), color)]
     ends = np.array([[s[0, 0], s[1, 0], s[0, 1]] for s in bars.get_segments()])
