@@ -16,7 +16,7 @@ from bayesmig.models.emigration.design import NATIVE_RATES
 from bayesmig.models.emigration.microdata.counts.attributes import decoded, labels
 from bayesmig.models.emigration.microdata.counts.cells import COLUMNS, NAMES, cells
 from bayesmig.models.emigration.microdata.counts.collapse import OWN_HEALTH
-from bayesmig.models.emigration.microdata.levels import AGES
+from bayesmig.models.emigration.microdata.paper import AGES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
