@@ -102,7 +102,12 @@ def assumptions(
 
 
 def _fitted(
-    study: Study, data: xr.Dataset, form: Residual, second: str, gap: float, settings: dict[str, Any]
+    study: Study,
+    data: xr.Dataset,
+    form: Residual,
+    second: str,
+    gap: float,
+    settings: dict[str, Any],
 ) -> xr.DataTree:
     """Fit one combination; other numbers of the same graph are not compiled again."""
     priors = {"generation_gap": {"dist": "Normal", "mu": 0.0, "sigma": gap}} if gap else None
