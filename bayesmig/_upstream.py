@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -120,10 +120,10 @@ def seal_compile_cache(tell: Callable[[str], None]) -> Path:
     Path
         PyTensor's own folder.
     """
-    from numba.core.caching import IndexDataCacheFile as File
+    from numba.core import caching
     from pytensor.configdefaults import config
 
-    folder = Path(str(config.base_compiledir))
+    folder, File = Path(str(config.base_compiledir)), cast(Any, caching.IndexDataCacheFile)
     if hasattr(File, "_open_unsealed"):
         return folder
     File._open_unsealed, index, data, save = (
@@ -241,7 +241,7 @@ def _rows(trace: Any, stats: Sequence[str], size: int) -> list[np.ndarray]:
     import pyarrow
 
     def column(table: Any, name: str) -> np.ndarray:
-        return pyarrow.array(table.column(name)).to_numpy(zero_copy_only=False)
+        return np.asarray(pyarrow.array(table.column(name)).to_numpy(zero_copy_only=False))
 
     chains = []
     for draws, said in zip(*trace.get_arrow_trace(), strict=True):

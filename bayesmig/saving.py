@@ -225,18 +225,18 @@ def _lacks(fitted: xr.DataTree) -> Iterator[str]:
         if group not in fitted:
             yield f"group {group!r} is missing"
     for group in ("posterior", "estimands", "sample_stats"):
-        for name, values in fitted[group].data_vars.items():
+        for variable, values in fitted[group].data_vars.items():
             if values.dims[:2] != ("chain", "draw") or values.dtype.kind not in "fiub":
-                yield f"{group}/{name} is no array of numbers (chain, draw, ...)"
+                yield f"{group}/{variable} is no array of numbers (chain, draw, ...)"
     for name in ("diverging", "energy"):
         if name not in fitted["sample_stats"]:
             yield f"sample_stats/{name} is missing"
-    for name, values in fitted["estimands"].data_vars.items():
+    for variable, values in fitted["estimands"].data_vars.items():
         if not isinstance(values.attrs.get("units"), str):
-            yield f"estimands/{name} has no units"
-    for name, values in fitted["published"].data_vars.items():
+            yield f"estimands/{variable} has no units"
+    for variable, values in fitted["published"].data_vars.items():
         if values.dims != ("row",):
-            yield f"published/{name} is no column of rows"
+            yield f"published/{variable} is no column of rows"
 
 
 def _is_whole(path: Path) -> bool:

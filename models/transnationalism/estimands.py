@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -28,7 +30,7 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
     """
     b, p = draws["coefficient"], draws["base_probability"]
     labels = data["term"].values[data["family"].values == LOGIT]
-    each = {
+    each: dict[str, tuple[Any, str]] = {
         "coefficient": (b, "log odds or log count a unit"),
         "percent_change": (100 * (np.exp(b) - 1), "percent of odds or count"),
         "base_probability": (p, "probability"),

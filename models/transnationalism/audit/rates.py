@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 
 import numpy as np
@@ -10,7 +10,7 @@ from scipy.optimize import linprog
 
 from bayesmig.audit import Claim, Finding, Verdict
 from bayesmig.models.transnationalism.audit.essay import FOURTH, TOTALS, Essay
-from bayesmig.models.transnationalism.statements import MARGINS, listed, margin, pairs
+from bayesmig.models.transnationalism.statements import MARGINS, Rate, listed, margin, pairs
 from bayesmig.printed import EPS
 
 FOURTH_TABLE = "Table 4"
@@ -42,11 +42,13 @@ def _best(essay: Essay, claim: Claim) -> float:
         return float(margin(claim, lambda g, m: essay.rates[g, m].ends[m != first]))
     best = -np.inf
     for ends in product(*((n.low, n.value, n.high) for n in (essay.rates[at] for at in asked))):
-        at = dict(zip(asked, ends, strict=True))
-        best = max(
-            best, float(margin(claim, lambda g, m, at=at: at.get((g, m), essay.rates[g, m].value)))
-        )
+        best = max(best, float(margin(claim, _with(essay, dict(zip(asked, ends, strict=True))))))
     return best
+
+
+def _with(essay: Essay, others: Mapping[tuple[str, str], float]) -> Rate:
+    """The printed rates, some of them in the place of what they round to."""
+    return lambda group, measure: others.get((group, measure), essay.rates[group, measure].value)
 
 
 def _figures(essay: Essay, claim: Claim) -> str:

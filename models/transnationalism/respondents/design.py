@@ -80,7 +80,8 @@ def design(data: xr.Dataset) -> Design:
     included = predictors_of(data)
     mean, scale = standardised(data)
     columns = (data["covariate"] - mean) / scale
-    regressions, place, blocks = {}, {}, []
+    regressions, place = {}, {}
+    blocks: list[np.ndarray] = []
     for outcome in OUTCOMES:
         answer = data["answer"].sel(outcome=outcome).values
         there = np.flatnonzero(np.isfinite(answer))

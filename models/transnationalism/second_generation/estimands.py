@@ -52,7 +52,7 @@ def rebase(draws: xr.Dataset, reference: str) -> xr.Dataset:
         Estimands.
     reference : str
     """
-    kept = {n: draws[n] for n in draws.data_vars if n not in ("ratio", "difference")}
+    kept = {str(n): draws[n] for n in draws.data_vars if n not in ("ratio", "difference")}
     return _labelled({**kept, **_contrasts(draws["rate"], [reference])})
 
 

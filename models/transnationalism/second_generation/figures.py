@@ -10,7 +10,7 @@ import xarray as xr
 
 from bayesmig.errors import StudyError
 from bayesmig.models.transnationalism.printed import table
-from bayesmig.models.transnationalism.statements import MARGINS, margin
+from bayesmig.models.transnationalism.statements import MARGINS, Rate, margin
 
 TABLES = (3, 4)
 
@@ -39,13 +39,13 @@ def claims(*fits: xr.DataTree) -> pd.DataFrame:
         number = fitted["data"].attrs.get("table")
         if number not in TABLES:
             raise StudyError("the essay says nothing of these data: they are not its Table 3 or 4")
-        drawn = fitted["estimands"]["rate"]
-        printed = fitted["data"]["percent"]
+        drawn = fitted["estimands"].to_dataset()["rate"]
+        printed = fitted["data"].to_dataset()["percent"]
         for claim in table("claims").astype(str).to_dict("records"):
             if claim["table"] != str(number) or claim["kind"] not in MARGINS:
                 continue
-            margins = margin(claim, lambda g, m, x=drawn: x.sel(group=g, measure=m).values)
-            as_printed = margin(claim, lambda g, m, x=printed: float(x.sel(group=g, measure=m)))
+            margins = margin(claim, _rates(drawn))
+            as_printed = margin(claim, _rates(printed))
             rows.append(
                 {
                     "claim": claim["claim"],
@@ -56,6 +56,10 @@ def claims(*fits: xr.DataTree) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _rates(of: xr.DataArray) -> Rate:
+    return lambda group, measure: of.sel(group=group, measure=measure).values
 
 
 ROUNDED = 0.05  # percent: the tables print one decimal
