@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyreadstat
 import toy
 from entry import snapshot_mig
+from lazily import lazily
 from safety import small
 from studies.emigration_microdata import extracts
 
@@ -18,6 +18,8 @@ import bayesmig as bm
 from bayesmig.models.emigration.microdata.ipums.extract import load
 from bayesmig.models.emigration.microdata.ipums.linking import link
 from bayesmig.models.social_capital.paper import COLUMNS
+
+pyreadstat = lazily("pyreadstat")
 
 PEOPLE = 30
 

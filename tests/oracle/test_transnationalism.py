@@ -4,11 +4,13 @@ from math import exp, log
 
 import numpy as np
 import pytest
+from lazily import lazily
 from oracle import transnationalism as oracle
 
 import bayesmig as bm
 from bayesmig import evaluate
-from bayesmig.models.transnationalism.second_generation.design import Balanced, design
+
+second = lazily("bayesmig.models.transnationalism.second_generation.design")
 
 PRINT = bm.load_study("transnationalism")
 PEOPLE = bm.load_study("transnationalism_respondents")
@@ -156,7 +158,7 @@ def test_sizes_in_flat_coordinates():
     rng = np.random.default_rng(2)
     value = rng.normal(0, 0.7, (6, 3))
     with pm.Model(coords={"group": range(6), "measure": range(3)}):
-        near = Balanced(design(data), data.total.values)
+        near = second.Balanced(second.design(data), data.total.values)
         coordinates = near.forward(value).eval()
         np.testing.assert_allclose(near.backward(coordinates).eval(), value, atol=1e-12)
 

@@ -3,15 +3,17 @@
 import ast
 import time
 
-import formulaic
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lazily import lazily
 
 import bayesmig as bm
 from bayesmig import formulas
+
+formulaic = lazily("formulaic")
 
 HOSTILE = [
     "__import__('os').system('touch owned')",
