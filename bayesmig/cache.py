@@ -34,7 +34,11 @@ def prepare() -> None:
     """
     if "pytensor" in sys.modules:
         return
-    folder = _folder()
+    try:
+        folder = _folder()
+    except RuntimeError:  # no home, not even in the system's list of users
+        _use_temporary("no home")
+        return
     if folder is None:
         return
     try:
@@ -43,14 +47,7 @@ def prepare() -> None:
             file.write(b"1")
             file.flush()
     except OSError as error:
-        temporary = tempfile.mkdtemp(prefix="bayesmig-cache-")
-        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
-        flags = [f for f in os.environ.get(FLAGS, "").split(",") if f and "compiledir" not in f]
-        os.environ[FLAGS] = ",".join([*flags, f"base_compiledir={temporary}"])
-        _tell(
-            f"{folder}: {error.strerror}; graphs are compiled into a temporary folder, and anew "
-            f"in the next process: {FLAGS}=base_compiledir=FOLDER names one that can be written"
-        )
+        _use_temporary(f"{folder}: {error.strerror}")
         return
     for path in folder.glob(MODULES):
         if _seal_of(path).is_file() and _seal_of(path).read_text() != _digest(path):
@@ -74,6 +71,19 @@ def guard() -> None:
                 _seal_of(path).write_text(_digest(path))
             except OSError:
                 return
+
+
+def _use_temporary(why: str) -> None:
+    """Let PyTensor compile into a folder that goes when this process does."""
+    temporary = tempfile.mkdtemp(prefix="bayesmig-cache-")
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    flags = [f for f in os.environ.get(FLAGS, "").split(",") if f and "compiledir" not in f]
+    os.environ[FLAGS] = ",".join([*flags, f"base_compiledir={temporary}"])
+    os.environ.setdefault("HOME", temporary)  # where PyTensor looks, before it reads its flags
+    _tell(
+        f"{why}; graphs are compiled into a temporary folder, and anew in the next process: "
+        f"{FLAGS}=base_compiledir=FOLDER names one that can be written"
+    )
 
 
 def _folder() -> Path | None:

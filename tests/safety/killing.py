@@ -95,6 +95,7 @@ def child(run):
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" ignores it
     bm.register_study(toy.study)
     bm.compile("toy", toy.study.example())
     codes = []

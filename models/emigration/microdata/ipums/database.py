@@ -16,6 +16,7 @@ from bayesmig.outputs import alive
 if TYPE_CHECKING:
     import duckdb
 
+OWN = os.getuid() if hasattr(os, "getuid") else 0  # nobody has a number on Windows
 PREFIX = "bayesmig-persons-"  # of folders with people in them, then the process
 MEMORY = "2GB"  # what duckdb may hold before it goes to disk
 
@@ -44,7 +45,7 @@ def sweep() -> None:
     """Remove the persons that killed processes of this user left in temporary files."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         process = folder.name.removeprefix(PREFIX).partition("-")[0]
-        own = folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.getuid()
+        own = folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == OWN
         if own and process.isdigit() and not alive(int(process)):
             shutil.rmtree(folder, ignore_errors=True)
 
