@@ -232,6 +232,11 @@ def doubts(
 def paper_formula(data: xr.Dataset, strata: str | None) -> str:
     """Return the paper's formula; without ties where everybody's are the same (Tables 2a-c)."""
     lacking = [name for name in TERMS if name not in people.columns(data)]
+    if lacking and data.attrs.get("own_data"):
+        raise DataError(
+            "give formula=, the columns that explain the outcome ('age + sex', say, or '1'); there "
+            f"are {', '.join(people.columns(data))}"
+        )
     if lacking:
         raise DataError(
             f"the paper's formula needs the columns {', '.join(lacking)}, which these data lack; "
