@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+TYPES := build/types
 
-.PHONY: demo test test-all lint notebooks notebooks-full calibrate bench clean
+.PHONY: demo test test-all lint format check types notebooks notebooks-full calibrate bench clean
 
 demo: $(READY)
 	$(RUN) -m bayesmig demo
@@ -16,10 +17,19 @@ test: $(READY)
 test-all: $(READY)
 	$(RUN) -m pytest -q
 
-lint: $(READY)
+lint: format check types
+
+format: $(READY)
 	$(RUN) -m ruff format --check .
+
+check: $(READY)
 	$(RUN) -m ruff check .
-	$(RUN) -m mypy
+
+# mypy sees the package as it is installed: models/ where its import path says
+types: $(READY)
+	@rm -rf $(TYPES)/bayesmig && mkdir -p $(TYPES)/bayesmig
+	@ln -s $(CURDIR)/bayesmig/* $(CURDIR)/models $(TYPES)/bayesmig/
+	cd $(TYPES) && $(CURDIR)/$(RUN) -m mypy --config-file $(CURDIR)/pyproject.toml -p bayesmig
 
 # every notebook, few draws, nothing stored
 notebooks: $(READY)

@@ -33,7 +33,7 @@ _WHERE = {
     "summary": "comparison",
     "plot_compare": "plots",
     "report": "reporting",
-    "sensitivity": "sensitivity",
+    "sensitivity": "powerscaling",
     "calibrate": "calibration",
     "coverage": "calibration",
 }

@@ -69,12 +69,15 @@ def nutpie_model(
 
     dim, variable = "parameter", "unconstrained"
 
-    class Model(CompiledModel):
+    class Model(CompiledModel):  # type: ignore[misc]  # nutpie has no types
         n_dim = size
         shapes: Mapping[str, Any] = {variable: (size,)}
         coords: Mapping[str, Any] = {dim: range(size)}
 
-        def _make_sampler(self, settings, init_mean, cores, progress_type, callback, rate, store):
+        def _make_sampler(
+            self, settings: Any, init_mean: Any, cores: Any, progress_type: Any, callback: Any,
+            rate: Any, store: Any,
+        ) -> Any:  # fmt: skip
             variables = _lib.PyVariable.new_variables(
                 [variable], ["float64"], [(size,)], {dim: size}, {variable: (dim,)}
             )

@@ -89,6 +89,16 @@ def calibrate(
         ``truth``, ``mean``, ``sd``, ``rank`` (share of draws below the truth), ``inside`` and
         ``width`` (probability, ...) of intervals, dims (quantity, simulation, ...), and
         ``divergences`` and ``steps`` (simulation).
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> study = bm.load_study("emigration")
+    >>> found = bm.calibrate(
+    ...     study, study.example(table=7), "calibration", n=2, draws=50, tune=50, progress=False
+    ... )
+    >>> found["inside"].sizes["simulation"], found["inside"].sizes["quantity"]
+    (2, 7)
     """
     study = load_study(study) if isinstance(study, str) else study
     if simulate is None:  # the graph is refitted to what it draws: it must hold all of it
@@ -101,7 +111,7 @@ def calibrate(
         results = list(
             _track(executor.map(lambda job: _one(ready, job, draws, tune), jobs), n, progress)
         )
-    found = xr.concat(results, "simulation")
+    found: xr.Dataset = xr.concat(results, "simulation")
     found.attrs = {
         "study": study.name,
         "data_title": str(data.attrs.get("title", "")),
@@ -124,6 +134,16 @@ def coverage(found: xr.Dataset) -> pd.DataFrame:
         error and root mean square error in the estimands' unit; mean posterior sd; the
         p-value of a chi-squared test that ranks are uniform, each data set's rank taken
         at one place at random; divergences in all.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> study = bm.load_study("emigration")
+    >>> found = bm.calibrate(
+    ...     study, study.example(table=7), "calibration", n=2, draws=50, tune=50, progress=False
+    ... )
+    >>> list(bm.coverage(found).columns)[:4]
+    ['inside 50%', 'se 50%', 'inside 90%', 'se 90%']
     """
     from scipy.stats import chisquare
 

@@ -1,4 +1,4 @@
-"""The same verbs from a shell: list, audit, priors, fit, compare, report, calibrate, demo."""
+"""The same verbs from a shell: list, audit, priors, fit, compare, report, calibrate, demo, new."""
 
 from __future__ import annotations
 
@@ -288,6 +288,24 @@ def demo(
         soft_wrap=True,
     )
     console.print(f"({time.perf_counter() - started:.0f} s in all)")
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="of the study: lower-case letters, digits and _")],
+    into: Annotated[
+        Path | None,
+        typer.Option(help="a folder for a package of its own; default: models/ of this checkout"),
+    ] = None,
+) -> None:
+    """Write the folder of a new study: a small model of a toy paper, to be made the paper's."""
+    from bayesmig.scaffold import new_study
+
+    print(f"wrote {new_study(name, into)}; CONTRIBUTING.md says how it becomes the paper's")
+    if into is not None:
+        print(f"next: pip install --editable {into / name}; bayesmig audit {name}")
+    else:
+        print(f"next: bayesmig audit {name}")
 
 
 def _fit(study: str, data: xr.Dataset, priors: Any, **settings: Any) -> xr.DataTree:

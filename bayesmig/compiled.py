@@ -181,7 +181,9 @@ class NativeDensity:
                 "the density is zero wherever sampling could start: the data are impossible "
                 "under this graph, or the priors exclude them"
             )
-        return nutpie.sample(_nutpie_model(self), seed=seed, progress_bar=progress, **settings)
+        model = _nutpie_model(self)
+        raw: xr.DataTree = nutpie.sample(model, seed=seed, progress_bar=progress, **settings)
+        return raw
 
 
 def _held(name: str, own: Any, held: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -351,7 +353,7 @@ def _copy_function() -> Any:
     pointer, word = _pointer(), types.uintp
 
     @cfunc(types.int64(types.uint64, types.uint64, word, word, word))
-    def copy(dim, expanded, x, out, user):
+    def copy(dim: Any, expanded: Any, x: Any, out: Any, user: Any) -> int:
         source = carray(pointer(x), (int(dim),), np.float64)
         target = carray(pointer(out), (int(dim),), np.float64)
         for i in range(int(dim)):

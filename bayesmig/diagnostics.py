@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def diagnose(fitted: xr.DataTree) -> dict[str, Any]:
     found: dict[str, Any] = {"divergences": int(fitted["sample_stats"]["diverging"].sum())}
     free = [n for n in fitted["posterior"].data_vars if n not in _derived_names(fitted)]
     sets = [fitted["posterior"].to_dataset()[free], fitted["estimands"].to_dataset()]
-    measures = {
+    measures: dict[str, tuple[Callable[[xr.Dataset], Any], float, int]] = {
         "rhat": (lambda ds: az.rhat(ds), RHAT, 1),
         "ess_bulk": (lambda ds: az.ess(ds, method="bulk"), ESS, -1),
         "ess_tail": (lambda ds: az.ess(ds, method="tail"), ESS, -1),

@@ -92,7 +92,9 @@ def fit(
     --------
     >>> import bayesmig as bm
     >>> study = bm.load_study("emigration")
-    >>> fit = bm.fit(study, study.example(table=7))  # doctest: +SKIP
+    >>> fit = bm.fit(study, study.example(table=7), draws=500, tune=500, progress=False)
+    >>> fit["estimands"]["emigration"].dims
+    ('chain', 'draw', 'cell')
     """
     asked = {
         "draws": draws,
@@ -147,7 +149,8 @@ def refit(
     --------
     >>> import bayesmig as bm
     >>> mine = {"intercept": {"dist": "Normal", "mu": -3, "sigma": 0.5}}
-    >>> bm.refit(fit, mine)  # doctest: +SKIP
+    >>> bm.refit(fit, mine, draws=500, tune=500, progress=False).attrs["prior_set"]
+    'default with intercept'
     """
     start = fitted if isinstance(fitted, Compiled) else compiled_from(fitted)
     many_priors = priors if isinstance(priors, list) else [priors]

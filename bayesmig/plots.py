@@ -65,7 +65,7 @@ def plot_compare(
     Examples
     --------
     >>> import bayesmig as bm
-    >>> figure = bm.plot_compare(fit)  # doctest: +SKIP
+    >>> figure = bm.plot_compare(fit)
     """
     names = headline(fitted) if quantity is None else quantity
     names = [names] if isinstance(names, str) else list(names)

@@ -56,6 +56,12 @@ class Spec:
         For the scale of a hierarchy: how its effects are written, from non-centred
         (0, false) to centred (1, true), perhaps by label.  The posterior is the same;
         only the sampler's geometry differs.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> print(bm.Spec("Normal", {"mu": {"default": 0, "by_label": {"died": -5}}, "sigma": 1}))
+    Normal(mu=0 (died -5), sigma=1)
     """
 
     dist: str
@@ -107,6 +113,16 @@ class PriorSet:
         Parameters that a user overrode: the graph must have them.
     sampling : mapping
         Settings of NUTS that these priors want, over the study's own.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> wide = bm.load_study("emigration").priors("wide")
+    >>> mine = wide.override(generation_gap={"dist": "StudentT", "nu": 4, "mu": 0, "sigma": 0.1})
+    >>> mine.name
+    'wide with generation_gap'
+    >>> print(mine.specs["generation_gap"])
+    StudentT(nu=4, mu=0, sigma=0.1)
     """
 
     name: str
@@ -248,6 +264,15 @@ def effects(name: str, scale: Any, centered: Any, *dims: str, mean: Any = 0.0) -
     With c = ``centered``: raw ~ Normal(c mean, scale^c),
     effect = mean + scale^(1 - c) (raw - c mean), whose density does not depend on c.
     ``mean``, ``scale`` and ``centered`` must broadcast against the shape of ``dims``.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from bayesmig.priors import effects
+    >>> with pm.Model(coords={"group": ["a", "b"]}) as model:
+    ...     effect = effects("effect", pm.LogNormal("scale"), 0.5, "group", mean=-2.0)
+    >>> [variable.name for variable in (*model.free_RVs, *model.deterministics)]
+    ['scale', 'effect_raw', 'effect']
     """
     import pymc as pm
 

@@ -55,6 +55,16 @@ def read_table(path: str | Path, kinds: Sequence[str] = KINDS) -> Table:
     ------
     DataError
         Naming the file and, of a text file, the row.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "mine.csv"
+    ...     _ = path.write_text("group,people\\na,20\\n")
+    ...     read_table(path).rows
+      group people
+    2     a     20
     """
     path = exists(path, kinds)
     kind = path.suffix.lower()

@@ -6,7 +6,9 @@ import base64
 import io
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
@@ -39,6 +41,12 @@ def report(fitted: xr.DataTree, folder: str | Path) -> Path:
     -------
     Path
         Of the page, written whole or not at all.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> bm.report(fit, "out").as_posix()
+    'out/report.html'
     """
     import jinja2
     from markdown_it import MarkdownIt
@@ -88,7 +96,7 @@ def _model_of(card: str) -> str:
     return "".join(part for part in parts if part.startswith(("## The model", "## Priors")))
 
 
-def _clean(diagnostics: dict) -> str:
+def _clean(diagnostics: Mapping[str, Any]) -> str:
     worst = {
         name: diagnostics[name]["worst"]
         for name in ("rhat", "ess_bulk", "ess_tail")

@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from bayesmig import attrs, contract
 from bayesmig.errors import DataError, PriorError, StudyError, unknown
@@ -70,6 +70,20 @@ class Study:
     def __repr__(self) -> str:
         return f"<study {self.name}: {self.title}>"
 
+    @overload
+    def part(self, module: Literal["data"]) -> contract.Data: ...
+    @overload
+    def part(self, module: Literal["simulate"]) -> contract.Simulator: ...
+    @overload
+    def part(self, module: Literal["graph"]) -> contract.Model: ...
+    @overload
+    def part(self, module: Literal["estimands"]) -> contract.Estimands: ...
+    @overload
+    def part(self, module: Literal["printed"]) -> contract.Printed: ...
+    @overload
+    def part(self, module: Literal["audit"]) -> contract.Audit: ...
+    @overload
+    def part(self, module: str) -> Any: ...
     def part(self, module: str) -> Any:
         """Return one of the study's modules, checked against its Protocol.
 
@@ -264,7 +278,8 @@ class Study:
                 )
             data = part.from_frame(frame)
         contract.check_data(self.name, data)
-        return data
+        checked: xr.Dataset = data
+        return checked
 
     def used(self, data: xr.Dataset, complete: Mapping[str, Any]) -> xr.Dataset:
         """Return what of the data the graph observes with these options, the rest counted."""
@@ -377,13 +392,15 @@ class Study:
 def list_studies() -> list[str]:
     """Return the names of the studies: those of this package, and of others installed.
 
+    A name that begins with an underscore is not told: what `bayesmig new` copies is no paper.
+
     Examples
     --------
     >>> import bayesmig as bm
     >>> "emigration" in bm.list_studies()
     True
     """
-    return sorted({*_packages(), *_registered})
+    return sorted(name for name in {*_packages(), *_registered} if not name.startswith("_"))
 
 
 def register_study(study: Study) -> Study:
@@ -397,6 +414,14 @@ def register_study(study: Study) -> Study:
     ------
     StudyError
         If an installed study has the name.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> bm.register_study(bm.load_study("emigration"))
+    Traceback (most recent call last):
+        ...
+    bayesmig.errors.StudyError: study 'emigration': there is one of that name; choose another
     """
     if study.name in _packages():
         raise StudyError(f"study {study.name!r}: there is one of that name; choose another")

@@ -28,7 +28,7 @@ from bayesmig.study import Study
 if TYPE_CHECKING:
     import pandas as pd
 
-SHORT = {"draws": 20, "tune": 60, "chains": 2, "progress": False}
+SHORT: dict[str, Any] = {"draws": 20, "tune": 60, "chains": 2, "progress": False}
 SIGNATURES = {  # arguments by position, then by name
     ("simulate", "simulate"): (("truth",), ("seed",)),
     ("graph", "build"): (("data", "priors"), ()),
@@ -198,17 +198,21 @@ def check_simulated(study: Study, data: xr.Dataset, simulating: Mapping[str, Any
 
 def check_graph(study: Study, data: xr.Dataset) -> None:
     """The graph is built without a file, has a density, and its observed data can be replaced."""
+    import pytensor
+    from pytensor.compile.mode import Mode
+
     where = f"study {study.name!r}, graph.py"
     model = build(study, data).model
     with _no_file_of(study):
         study.build(data)
     observed.data_names(model)
-    point = model.initial_point(random_seed=1)
-    for what, value in (
-        ("density", model.compile_logp(mode="FAST_COMPILE")(point)),
-        ("gradient", model.compile_dlogp(mode="FAST_COMPILE")(point)),
-    ):
-        if not np.all(np.isfinite(value)):
+    point, logp = model.initial_point(random_seed=1), model.logp()
+    plain = Mode(linker="py", optimizer=None)  # compiled modes fuse more than Python can run
+    outputs = [logp, *pytensor.grad(logp, model.value_vars)]
+    run = pytensor.function(model.value_vars, outputs, mode=plain, on_unused_input="ignore")
+    density, *gradient = run(**point)
+    for what, values in (("density", [density]), ("gradient", gradient)):
+        if not all(np.all(np.isfinite(value)) for value in values):
             raise StudyError(f"{where}: the {what} is not finite where sampling starts")
 
 

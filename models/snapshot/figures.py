@@ -10,11 +10,11 @@ import pandas as pd
 import xarray as xr
 
 from bayesmig import evaluate
-from bayesmig.fitting import model_of
 from bayesmig.models.snapshot import printed
 from bayesmig.models.snapshot.estimands import by_length
 from bayesmig.models.snapshot.paper import PROB
 from bayesmig.plots import new_figure
+from bayesmig.ready import built_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,7 @@ def calibrations(fitted: xr.DataTree) -> pd.DataFrame:
     draws = draws.isel(draw=slice(None, None, max(1, draws.sizes["draw"] // DRAWS)))
     trips = {}
     for how in ("exact", "paper"):
-        model = model_of(fitted, calibration=how).model
+        model = built_from(fitted, calibration=how).model
         point = {rv.name: draws[rv.name].values for rv in model.free_RVs}
         trips[how] = evaluate.derived(model, point)["trips_at_home"]
     differences = np.abs(trips["exact"] - trips["paper"]).max((0, 1))

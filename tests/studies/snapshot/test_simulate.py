@@ -11,7 +11,7 @@ from scipy import stats
 
 import bayesmig as bm
 from bayesmig.models.snapshot.data import ANSWERS, validate
-from bayesmig.models.snapshot.people import follow
+from bayesmig.models.snapshot.migrants import follow
 from bayesmig.models.snapshot.truth import as_truth
 
 
