@@ -235,7 +235,7 @@ def run(name: str) -> dict[str, Any]:
     apart = (beside["mean"] - beside.estimate) / beside.se
     return {
         "data": f"{case.package}::{case.item}",
-        "options": {k: v for k, v in case.options.items()},
+        "options": dict(case.options),
         "people": int(design.count.sum()),
         "left_out": fitted["data"].attrs["left_out"],
         "groups": len(design.groups),

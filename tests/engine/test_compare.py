@@ -248,8 +248,8 @@ def test_synthetic_data_are_marked():
 
 def rows_of(axis, color):
     """Means (x, y) and intervals (low, high, y) drawn in a colour, from top to bottom."""
-    (dots,) = [line for line in axis.get_lines() if line.get_label().startswith(("post", "print", "given"))
-               and same_color(line.get_color(), color)]  # fmt: skip
+    named = [li for li in axis.get_lines() if li.get_label().startswith(("post", "print", "given"))]
+    (dots,) = [line for line in named if same_color(line.get_color(), color)]
     (bars,) = [c for c in axis.collections if same_color(c.get_color(), color)]
     ends = np.array([[s[0, 0], s[1, 0], s[0, 1]] for s in bars.get_segments()])
     points = np.column_stack([dots.get_xdata(), dots.get_ydata()])
