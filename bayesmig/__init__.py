@@ -30,6 +30,7 @@ _WHERE = {
     "prior_predictive": "groups",
     "add_groups": "groups",
     "compare": "comparison",
+    "summary": "comparison",
     "plot_compare": "plots",
     "report": "reporting",
     "sensitivity": "sensitivity",

@@ -158,6 +158,29 @@ def compare(
 
 
 @app.command()
+def summary(
+    path: FitPath,
+    quantity: Annotated[list[str] | None, typer.Option("--quantity", "-q")] = None,
+    ci_prob: Annotated[float | None, typer.Option(help="probability of the intervals")] = None,
+) -> None:
+    """Print every estimand, with print beside it where there is any."""
+    from bayesmig.comparison import summary as summary_of
+    from bayesmig.results import open_fit
+
+    _print_comparison(summary_of(open_fit(path), ci_prob, quantity))
+
+
+@app.command()
+def check(study: StudyName) -> None:
+    """Try whether a study keeps the contract; a short fit is part of it."""
+    from bayesmig.study import load_study
+    from bayesmig.testing import check_study
+
+    check_study(load_study(study))
+    print(f"{study} keeps the contract.")
+
+
+@app.command()
 def report(
     path: FitPath, output: Annotated[Path, typer.Option("--output", help="folder")] = Path("out")
 ) -> None:
@@ -343,24 +366,29 @@ def _console() -> Console:
 
 def _print_comparison(comparison: pd.DataFrame) -> None:
     """Print a comparison, a table for each quantity or one for all that have no coordinates."""
-    from bayesmig.comparison import data_title, tables, title_of
+    from bayesmig.comparison import data_title, is_own, tables, title_of
 
+    kind = "given" if is_own(comparison.attrs) else "printed"
     for name, table in tables(comparison).items():
-        printed = _percent(table.published_prob)
-        shown = [
-            {
-                "": row.label,
-                f"printed{printed}": _with_interval(
+        beside = table.published.notna().any()
+        given = f"{kind}{_percent(table.published_prob)}"
+        shown = []
+        for _, row in table.iterrows():
+            cells = {"": row.label}
+            if beside:
+                cells[given] = _with_interval(
                     row.published, row.published_low, row.published_high, row.decimals
-                ),
-                f"posterior{_percent(table.ci_prob)}": _with_interval(
-                    row["mean"], row.low, row.high, row.decimals
-                ),
-                "wider by": _or_blank(row.width_ratio, 1),
-            }
-            | ({} if row.coordinates else {"contraction": _or_blank(row.contraction, 2)})
-            for _, row in table.iterrows()
-        ]
+                )
+            cells[f"posterior{_percent(table.ci_prob)}"] = _with_interval(
+                row["mean"], row.low, row.high, row.decimals
+            )
+            if beside:
+                cells["wider by"] = _or_blank(row.width_ratio, 1)
+            else:
+                cells |= {"ESS": _or_blank(row.ess, 0), "R-hat": _or_blank(row.r_hat, 3)}
+            if not row.coordinates:
+                cells["contraction"] = _or_blank(row.contraction, 2)
+            shown.append(cells)
         title = f"{data_title(comparison.attrs)}: {title_of(name, table)}"
         _print_rows(shown, title)
 
@@ -376,6 +404,8 @@ def _or_blank(value: float, digits: int) -> str:
 
 
 def _with_interval(value: float, low: float, high: float, digits: int) -> str:
+    if math.isnan(value):
+        return ""
     interval = "" if math.isnan(low) else f" ({low:4.{digits}f}, {high:4.{digits}f})"
     return f"{value:4.{digits}f}{interval}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import xarray as xr
 
 from bayesmig.diagnostics import worst_of
 from bayesmig.errors import StudyError, unknown
-from bayesmig.printed import label_columns
+from bayesmig.printed import MEASURES, SAMPLE_DIMS, at_label, label_columns
 
 USUAL = 0.95  # probability of the posterior's interval where print has none
 COLUMNS = (
@@ -27,16 +28,25 @@ def published_rows(fitted: xr.DataTree) -> pd.DataFrame:
 
 
 def quantities(fitted: xr.DataTree) -> list[str]:
-    """Names of the quantities of a fit that have a printed number, the headline first."""
-    return list(dict.fromkeys(published_rows(fitted).quantity))
+    """Names of the quantities of a fit: those with a printed number, or all where none has one."""
+    return list(dict.fromkeys(published_rows(fitted).quantity)) or _estimands(fitted)
 
 
 def headline(fitted: xr.DataTree) -> list[str]:
     """Names of the quantities to show first: those without coordinates, or the first one."""
-    rows = published_rows(fitted)
-    dims = label_columns(rows)
-    scalar = rows.loc[(rows[dims] == "").all(axis=1), "quantity"]
-    return list(dict.fromkeys(scalar)) or quantities(fitted)[:1]
+    names = quantities(fitted)
+    array = fitted["estimands"].to_dataset()
+    scalar = [name for name in names if set(array[name].dims) == set(SAMPLE_DIMS)]
+    return scalar or names[:1]
+
+
+def is_own(attrs: Mapping[Any, Any]) -> bool:
+    """Whether data are a user's own, of which the paper says nothing."""
+    return bool(attrs.get("own_data", 0))
+
+
+def _estimands(fitted: xr.DataTree) -> list[str]:
+    return [str(name) for name in fitted["estimands"].data_vars]
 
 
 def tables(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -47,7 +57,8 @@ def tables(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """
     scalar = table.coordinates == ""
     words = table.quantity.str.replace("_", " ") + " (" + table.units + ")"
-    digits = table.published.map(_decimals).groupby(table.quantity).transform("max")
+    digits = table.published.map(_decimals).where(table.published.notna(), table.sd.map(_digits))
+    digits = digits.astype(int).groupby(table.quantity).transform("max")
     table = table.assign(label=table.coordinates.where(~scalar, words), decimals=digits)
     named = dict.fromkeys(table.quantity[~scalar])
     parts = {"headline numbers": table[scalar]} if scalar.any() else {}
@@ -68,7 +79,13 @@ def data_title(attrs: Mapping[Any, Any]) -> str:
 
 
 def _decimals(estimate: float) -> int:
-    return len(f"{estimate:.10f}".rstrip("0").partition(".")[2])
+    """Digits after the point with which a number is printed."""
+    return 0 if np.isnan(estimate) else len(f"{estimate:.10f}".rstrip("0").partition(".")[2])
+
+
+def _digits(sd: float) -> int:
+    """Digits after the point that show two of a standard deviation."""
+    return int(np.clip(1 - np.floor(np.log10(sd)), 0, 8)) if sd > 0 else 0
 
 
 def compare(
@@ -84,7 +101,7 @@ def compare(
     ci_prob : float, optional
         Probability of the posterior's interval; each printed interval's own by default.
     quantity : str or list of str, optional
-        Only these.
+        Only these; also estimands that nobody printed.
 
     Returns
     -------
@@ -95,50 +112,130 @@ def compare(
         intervals: intersection over union), width_ratio (posterior interval over the
         published one at its probability), contraction (the share of the prior's variance
         that the data have taken away), ess (the lower of bulk and tail), r_hat, source,
-        note.  Values in the quantity's units, NaN where print has no interval; ``attrs``
-        name study and data.  No rows where no printed number belongs to the data.
+        note.  Values in the quantity's units, NaN where nothing is printed; ``attrs``
+        name study and data.  One row for each printed number; for a quantity that has
+        none, and if no number is printed for these data, one for each of its values, as
+        `summary` has them.
 
     Raises
     ------
     StudyError
         For an unknown quantity or a probability outside (0, 1).
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> bm.compare(fit, quantity="emigration")  # doctest: +SKIP
     """
-    rows = published_rows(fitted)
-    names = list(dict.fromkeys(rows.quantity))
-    if quantity is not None:
-        wanted = [quantity] if isinstance(quantity, str) else list(quantity)
-        if not wanted:
-            raise StudyError(f"no quantity asked for; valid: {', '.join(names)}")
-        for name in wanted:
-            if name not in names:
-                raise StudyError(unknown("quantity", name, names))
-        rows, names = rows[rows.quantity.isin(wanted)], wanted
+    names = _asked(fitted, quantity, quantities(fitted))
+    printed = published_rows(fitted)
+    parts = [
+        rows if len(rows := printed[printed.quantity == name]) else _unprinted(fitted, name)
+        for name in names
+    ]
+    return _compared(fitted, parts, ci_prob)
+
+
+def summary(
+    fitted: xr.DataTree, ci_prob: float | None = None, quantity: str | list[str] | None = None
+) -> pd.DataFrame:
+    """Summarise every estimand, with print beside it where there is any.
+
+    Parameters
+    ----------
+    fitted : DataTree
+    ci_prob : float, optional
+        Probability of the intervals; a printed interval's own, or 0.95, by default.
+    quantity : str or list of str, optional
+        Only these.
+
+    Returns
+    -------
+    DataFrame
+        As `compare`, with one row for each value of each estimand; the columns about print
+        are NaN or empty where nothing is printed.
+
+    Raises
+    ------
+    StudyError
+        For an unknown quantity or a probability outside (0, 1).
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> bm.summary(fit)[["quantity", "mean", "low", "high"]]  # doctest: +SKIP
+    """
+    names = _asked(fitted, quantity, _estimands(fitted))
+    printed = published_rows(fitted)
+    parts = []
+    for name in names:
+        rows, every = printed[printed.quantity == name], _unprinted(fitted, name)
+        dims = label_columns(every)
+        there = {tuple(map(str, row)) for row in rows.reindex(columns=dims).to_numpy()}
+        rest = [tuple(map(str, row)) not in there for row in every[dims].to_numpy()]
+        parts += [rows, every[rest]]
+    return _compared(fitted, parts, ci_prob)
+
+
+def _asked(fitted: xr.DataTree, quantity: str | list[str] | None, usual: list[str]) -> list[str]:
+    """Names of the quantities asked for, checked."""
+    if quantity is None:
+        return usual
+    wanted = [quantity] if isinstance(quantity, str) else list(quantity)
+    valid = list(dict.fromkeys([*usual, *_estimands(fitted)]))
+    if not wanted:
+        raise StudyError(f"no quantity asked for; valid: {', '.join(valid)}")
+    for name in wanted:
+        if name not in valid:
+            raise StudyError(unknown("quantity", name, valid))
+    return wanted
+
+
+def _unprinted(fitted: xr.DataTree, name: str) -> pd.DataFrame:
+    """One row for each value of an estimand, in the form of printed numbers that are not there."""
+    array = fitted["estimands"][name]
+    dims = [str(dim) for dim in array.dims if dim not in SAMPLE_DIMS]
+    labels = [array[dim].values.tolist() for dim in dims]
+    rows = [dict(zip(dims, at, strict=True)) for at in itertools.product(*labels)]
+    blank = {**dict.fromkeys(MEASURES, np.nan), "source": "", "note": ""}
+    return pd.DataFrame([{"quantity": name, **row, **blank} for row in rows])
+
+
+def _compared(
+    fitted: xr.DataTree, parts: list[pd.DataFrame], ci_prob: float | None
+) -> pd.DataFrame:
+    """Set draws beside rows of printed numbers."""
     if ci_prob is not None and not 0 < ci_prob < 1:
         raise StudyError(f"ci_prob must be between 0 and 1, got {ci_prob!r}")
+    records = [row for part in parts for row in part.to_dict("records")]
+    names = list(dict.fromkeys(row["quantity"] for row in records))
     estimands = fitted["estimands"].to_dataset()
-    dims = label_columns(rows)
-    table = pd.DataFrame(columns=COLUMNS)  # no printed number belongs to these data
-    if len(rows):
-        ess, rhat = worst_of(estimands[names])
-        prior_sd = fitted["prior_sd"].to_dataset() if "prior_sd" in fitted else ess * np.nan
-        records = rows.to_dict("records")
-        table = pd.DataFrame(
-            [_compare_row(row, dims, estimands, prior_sd, ess, rhat, ci_prob) for row in records]
-        )
-    table.attrs = {name: fitted.attrs[name] for name in ("study", "data_title", "synthetic")}
+    ess, rhat = worst_of(estimands[names])
+    prior_sd = fitted["prior_sd"].to_dataset() if "prior_sd" in fitted else ess * np.nan
+    table = pd.DataFrame(
+        [_compare_row(row, estimands, prior_sd, ess, rhat, ci_prob) for row in records],
+        columns=COLUMNS,
+    )
+    table.attrs = {
+        name: fitted.attrs[name]
+        for name in ("study", "data_title", "synthetic", "own_data")
+        if name in fitted.attrs
+    }
     return table
 
 
 def _compare_row(
     row: dict[str, Any],
-    dims: list[str],
     estimands: xr.Dataset,
     prior_sd: xr.Dataset,
     ess: xr.Dataset,
     rhat: xr.Dataset,
     ci_prob: float | None,
 ) -> dict[str, Any]:
-    name, at = row["quantity"], {dim: row[dim] for dim in dims if row[dim] != ""}
+    name = row["quantity"]
+    array = estimands[name]
+    dims = [str(dim) for dim in array.dims if dim not in SAMPLE_DIMS]
+    at = {dim: at_label(array, dim, row[dim]) for dim in dims}
     draws = estimands[name].sel(at).values.ravel()
     own = float(row["ci_prob"]) if row["ci_prob"] > 0 else USUAL
     prob = own if ci_prob is None else ci_prob

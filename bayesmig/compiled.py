@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -343,8 +343,9 @@ def _function_at(called: Any) -> Any:
     return function_at
 
 
+@cache
 def _copy_function() -> Any:
-    """Compile the function that hands a draw back as it is."""
+    """Compile, once in a process, the function that hands a draw back as it is."""
     from numba import carray, cfunc, types
 
     pointer, word = _pointer(), types.uintp

@@ -57,8 +57,9 @@ class Data(Protocol):
 
     Every Dataset has the attributes ``title`` (text), ``synthetic`` (0 or 1: whether these
     are nobody's answers) and ``left_out`` (text: who or what was left out, and how many;
-    empty if nothing).  Attributes are text, numbers, or lists of either; labels are text,
-    or numbers that increase (years, lengths of time).
+    empty if nothing); ``own_data`` is 1 for a user's data of which the paper says nothing, so
+    that its title and audit stay away from them.  Attributes are text, numbers, or lists of
+    either; labels are text, or numbers that increase (years, lengths of time).
     """
 
     def example(self, **which: Any) -> xr.Dataset:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from bayesmig.comparison import compare, data_title, headline
-from bayesmig.errors import StudyError
+from bayesmig.comparison import compare, data_title, headline, is_own
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +42,7 @@ def plot_compare(
     quantity: str | list[str] | None = None,
     ci_prob: float | None = None,
 ) -> Figure:
-    """Draw posterior intervals beside the printed ones, a row for each printed number.
+    """Draw posterior intervals beside the printed ones, a row for each number.
 
     Parameters
     ----------
@@ -61,12 +60,14 @@ def plot_compare(
     Raises
     ------
     StudyError
-        For an unknown quantity, or data to which no printed number belongs.
+        For an unknown quantity.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> figure = bm.plot_compare(fit)  # doctest: +SKIP
     """
-    first = headline(fitted)
-    if not first:
-        raise StudyError("no printed number belongs to these data: there is nothing to compare")
-    names = first if quantity is None else quantity
+    names = headline(fitted) if quantity is None else quantity
     names = [names] if isinstance(names, str) else list(names)
     whole = compare(fitted, ci_prob, names)
     if (whole.coordinates == "").all():
@@ -99,16 +100,19 @@ def plot_compare(
 def _draw_rows(axis: Any, table: pd.DataFrame, y: np.ndarray) -> None:
     """Posterior above, print below, at heights ``y``."""
     prob, own = table.ci_prob.iloc[0], table.published_prob.iloc[0]
-    interval = "" if np.isnan(own) else f", {own:.0%} interval"
     axis.hlines(y + 0.14, table.low, table.high, color=POSTERIOR, lw=2.4)
     axis.plot(
         table["mean"], y + 0.14, "o", color=POSTERIOR, ms=4.5,
         label=f"posterior mean, {prob:.0%} interval",
     )  # fmt: skip
+    if table.published.isna().all():
+        return
+    interval = "" if np.isnan(own) else f", {own:.0%} interval"
+    kind = "given" if is_own(table.attrs) else "printed"
     axis.hlines(y - 0.16, table.published_low, table.published_high, color=PRINTED, lw=1.4)
     axis.plot(
         table.published, y - 0.16, "D", color=PRINTED, ms=4, mfc="white",
-        label=f"printed estimate{interval}",
+        label=f"{kind} estimate{interval}",
     )  # fmt: skip
 
 

@@ -78,6 +78,14 @@ def label_columns(table: pd.DataFrame) -> list[str]:
     return [c for c in table if c not in ("quantity", "coordinates", *MEASURES)]
 
 
+def at_label(array: xr.DataArray, dim: str, label: Any) -> Any:
+    """Return the label of an array that a table, where all may be text, names; None if none."""
+    for own in array[dim].values.tolist():
+        if own == label or str(own) == str(label):
+            return own
+    return None
+
+
 def matching(table: pd.DataFrame, estimands: xr.Dataset) -> pd.DataFrame:
     """Return the printed numbers whose quantity and labels the estimands have.
 
@@ -97,7 +105,7 @@ def matching(table: pd.DataFrame, estimands: xr.Dataset) -> pd.DataFrame:
         given = {name: row[name] for name in dims if row[name] != ""}
         array = estimands[row["quantity"]]
         return set(given) == set(array.dims) - set(SAMPLE_DIMS) and all(
-            label in array[name].values for name, label in given.items()
+            at_label(array, name, label) is not None for name, label in given.items()
         )
 
     return table[np.array([there(row) for row in table.to_dict("records")], dtype=bool)]

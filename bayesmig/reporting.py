@@ -5,12 +5,21 @@ from __future__ import annotations
 import base64
 import io
 import os
+import re
 from pathlib import Path
 
 import xarray as xr
 
 from bayesmig import attrs
-from bayesmig.comparison import compare, headline, quantities, tables, title_of
+from bayesmig.comparison import (
+    compare,
+    data_title,
+    headline,
+    is_own,
+    quantities,
+    tables,
+    title_of,
+)
 from bayesmig.diagnostics import problems
 from bayesmig.plots import plot_compare
 from bayesmig.study import load_study
@@ -37,26 +46,29 @@ def report(fitted: xr.DataTree, folder: str | Path) -> Path:
     study = load_study(fitted.attrs["study"])
     template = (Path(__file__).parent / "report.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    own = is_own(fitted.attrs)
     audit = study.audit()
     diagnostics = attrs.unpack(fitted.attrs, "diagnostics", dict)
-    table = compare(fitted)
+    table = compare(fitted).assign(given=lambda t: t.published.notna())
     environment.filters["number"] = _number
+    card = _model_of(study.card) if own else study.card
     page = environment.from_string(template).render(
         study=study,
+        heading=data_title(fitted.attrs) if own else study.title,
+        own=own,
+        kind="given" if own else "printed",
         attrs=fitted.attrs,
         left_out=fitted["data"].attrs.get("left_out", ""),
         problems=problems(fitted),
         clean="" if problems(fitted) else _clean(diagnostics),
         plot=_png(fitted) if quantities(fitted) else "",
-        comparison={
-            title_of(n, part): part.to_dict("records") for n, part in tables(table).items()
-        },
+        comparison={title_of(n, t): t.to_dict("records") for n, t in tables(table).items()},
         audit_failed=audit[~audit.holds].to_dict("records"),
         audit_held=audit[audit.holds].to_dict("records"),
         options=attrs.unpack(fitted.attrs, "options", dict),
         diagnostics=diagnostics,
         versions=attrs.unpack(fitted.attrs, "versions", dict),
-        card=MarkdownIt("commonmark", {"html": False}).enable("table").render(study.card),
+        card=MarkdownIt("commonmark", {"html": False}).enable("table").render(card),
     )
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -68,6 +80,12 @@ def report(fitted: xr.DataTree, folder: str | Path) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return path
+
+
+def _model_of(card: str) -> str:
+    """Return of a model card what is true of other data than the paper's too."""
+    parts = re.split(r"^(?=## )", card, flags=re.M)
+    return "".join(part for part in parts if part.startswith(("## The model", "## Priors")))
 
 
 def _clean(diagnostics: dict) -> str:

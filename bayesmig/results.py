@@ -247,6 +247,7 @@ def _attributes(built: Built, settings: Mapping[str, Any]) -> dict[str, Any]:
         "citation": built.study.citation,
         "data_title": built.data.attrs["title"],
         "synthetic": int(built.data.attrs["synthetic"]),
+        "own_data": int(built.data.attrs.get("own_data", 0)),
         "fingerprint": fingerprint(built.data),
         "options": attrs.pack(built.options),
         "prior_set": built.priors.name,

@@ -1,8 +1,14 @@
 """What several test files need: the study, its tables, and points of its graphs."""
 
 import pytest
+import toy
 
 import bayesmig as bm
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _toy_is_known():
+    bm.register_study(toy.study)
 
 
 @pytest.fixture(scope="session")
