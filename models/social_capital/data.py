@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bayesmig import attrs
-from bayesmig.errors import DataError, unknown
+from bayesmig.errors import DataError, DataWarning, StudyError, unknown, warn
 from bayesmig.models.social_capital import people
+from bayesmig.models.social_capital.design import asked_for, doubts, paper_formula
 from bayesmig.models.social_capital.paper import (
     COLUMNS,
     IDENTIFIERS,
@@ -22,13 +24,14 @@ from bayesmig.models.social_capital.paper import (
     Stratum,
     Tables,
 )
-from bayesmig.models.social_capital.people import from_frame
+from bayesmig.models.social_capital.people import Missing, from_frame
 from bayesmig.models.social_capital.simulate import MUNICIPALITIES, PEOPLE, simulate
+from bayesmig.models.social_capital.values import text, text_of
 from bayesmig.readers import Table, named, read_table, validated
 
-__all__ = ["example", "from_frame", "read"]
+__all__ = ["example", "from_frame", "read", "used"]
 
-Missing = Literal["raise", "casewise"]
+NOTHING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "<NA>")  # in a text file
 
 
 def example(
@@ -65,35 +68,132 @@ def example(
 
 
 def read(
-    path: str | Path, *, missing: Missing = "raise", stratum: Stratum = "all", **columns: str
+    path: str | Path,
+    *,
+    formula: str | None = None,
+    group: str | None = None,
+    outcome: str | None = None,
+    reference: str | None = None,
+    weights: str | None = None,
+    counts: str | None = None,
+    strata: str | None = None,
+    missing: Missing = "raise",
+    stratum: Stratum = "all",
+    **columns: str,
 ) -> xr.Dataset:
-    """Read an analysis file: Stata (.dta), SPSS (.sav), .csv or .parquet, one row per
-    adult.
+    """Read people from Stata (.dta), SPSS (.sav), .csv or .parquet, one row each: the paper's
+    analysis file, or any file.
 
-    Columns: outcome, the categories of `LEVELS`, yes or no (1, 0) in `YES_NO`, ``age``
-    (years), ``log_expenditure``, and the identifiers person, household and municipality.
-    Categories are given by name; a Stata column of numbers by its value labels.  Other
-    columns are kept: those of a text file as numbers where all are, those of a Stata file
-    as categories where every value has a label.
+    With ``formula`` or ``group`` it is any file, and nothing is made of its columns but what
+    they are; what is given here goes with the data, so that `bayesmig.fit` needs no options.
+    In a text file columns are numbers where all values are; empty fields and NA, NaN, null,
+    None are missing.  A column of a Stata or SPSS file is a category where every value has a
+    label.
+
+    Without either it is the paper's, one row per adult.  Columns: outcome, the categories of
+    `LEVELS`, yes or no (1, 0) in `YES_NO`, ``age`` (years), ``log_expenditure``, and the
+    identifiers person, household and municipality.  Categories are given by name; a Stata
+    column of numbers by its value labels.  Other columns are kept.
 
     Parameters
     ----------
     path : str or Path
+    formula, group, outcome, reference, weights, counts, strata
+        Of any file: as for the graph.  Of the paper's file ``outcome`` is the name that the
+        file has for it.
     missing : {"raise", "casewise"}
         What to do with rows that lack a value: refuse, or leave them out, counted by
         column in ``attrs["left_out"]``.
     stratum : {"all", "none", "extended", "close"}
-        People with these ties only.
+        Of the paper's file, people with these ties only.
     **columns
-        Names that the file has for the columns above, e.g. ``municipality="mpio"``.
+        Names that the paper's file has for the columns above, e.g. ``municipality="mpio"``.
 
     Raises
     ------
     DataError
         Naming the file, the row (the header of a text file is row 1) and the column.
+    StudyError
+        For a formula or column that the file does not have.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> study = bm.load_study("social_capital")
+    >>> data = study.read(
+    ...     "people.csv", formula="age + sex", group="village", outcome="went", reference="no"
+    ... )  # doctest: +SKIP
+    >>> bm.fit(study, data)  # doctest: +SKIP
     """
     if missing not in get_args(Missing):
         raise DataError(f"missing={missing!r}; valid: {', '.join(get_args(Missing))}")
+    options = {
+        "formula": formula,
+        "group": group,
+        "outcome": outcome,
+        "reference": reference,
+        "weights": weights,
+        "counts": counts,
+        "strata": strata,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    if formula is None and group is None:
+        if outcome is not None:
+            columns = {**columns, "outcome": outcome}
+        given.pop("outcome", None)
+        data = people.select(_of_paper(path, missing, columns), stratum)
+        return data.assign_attrs(options=attrs.pack(given)) if given else data
+    if columns or stratum != "all":
+        name = next(iter(columns), "stratum")
+        raise StudyError(f"{name} is for the paper's own file: leave it out, or formula and group")
+    return _of_anybody(path, given, missing)
+
+
+def used(data: xr.Dataset, options: Mapping[str, Any]) -> xr.Dataset:
+    """Return the people whom the graph observes with these options, the others counted.
+
+    Warns
+    -----
+    DataWarning
+        For levels that nobody has, text that is mostly numbers, weights that look like counts.
+
+    Raises
+    ------
+    DataError, StudyError
+    """
+    return _used(data, {**options, "where": ""})
+
+
+def _used(data: xr.Dataset, options: Mapping[str, Any]) -> xr.Dataset:
+    people.check_people(data)
+    formula = options["formula"] or paper_formula(data, options["strata"])
+    names = ("group", "outcome", "weights", "counts", "strata")
+    asked = asked_for(data, formula, **{name: options[name] for name in names})
+    groups, where = [options["group"]], options["where"]
+    kept = people.used(data, asked, options["counts"], options["missing"], groups, where)
+    for words in doubts(kept, asked, options["weights"], options["outcome"]):
+        warn(words, DataWarning)
+    return kept
+
+
+def _of_anybody(path: str | Path, given: Mapping[str, Any], missing: Missing) -> xr.Dataset:
+    """Read any file; what can be wrong with the columns asked for is found here, with its row."""
+    table, labels = read_table(path)
+    people.check_once(table.columns, f"{path}: ")
+    if Path(path).suffix.lower() == ".csv":
+        table = table.mask(table.isin(NOTHING))
+        table = table.assign(**{name: _seen(table[name]) for name in table})
+    data = people.from_frame(_named(table, labels).rename_axis(index=None))
+    data = data.assign_coords({people.PERSON: table.index.to_numpy()})
+    said = attrs.pack({**given, "missing": missing})
+    data = data.assign_attrs(title=Path(path).name, options=said)
+    if not {"formula", "group", "outcome"} <= set(given):
+        return data
+    nothing = dict.fromkeys(("weights", "counts", "strata"))
+    return _used(data, {**nothing, **given, "missing": missing, "where": f"{path}: "})
+
+
+def _of_paper(path: str | Path, missing: Missing, columns: Mapping[str, str]) -> xr.Dataset:
     table, labels = _table(path)
     for name, own in columns.items():
         if name not in COLUMNS:
@@ -102,35 +202,47 @@ def read(
             raise DataError(f"{path}: {unknown('column', own, map(str, table.columns))}")
     ours = {own: name for name, own in columns.items()}
     table = table.rename(columns=ours)
-    people.check_once(table, f"{path}: ")
+    people.check_once(table.columns, f"{path}: ")
     labels = {ours.get(name, name): named for name, named in labels.items()}
     table = _checked(_labelled(table, labels, str(path)), str(path))
     table, left_out = _complete(table, missing, str(path))
-    data = people.from_frame(table)
+    data = people.of_paper(table)
     for name, words in labels.items():
         data[name].attrs["value_labels"] = attrs.pack({str(k): v for k, v in words.items()})
-    data.attrs |= {"title": Path(path).name, "left_out": left_out}
-    return people.select(data, stratum)
+    return data.assign_attrs(title=Path(path).name, left_out=left_out)
 
 
 def _table(path: str | Path) -> Table:
     """Read a file of any kind; other columns than the analysis file's as what they seem to be."""
     table, labels = read_table(path)
-    people.check_once(table, f"{path}: ")
+    people.check_once(table.columns, f"{path}: ")
+    others = [name for name in table.columns if name not in COLUMNS]
     if Path(path).suffix.lower() == ".csv":
         table = table.mask(table == "")
-        others = table.columns.difference(COLUMNS)
         table = table.assign(**{name: _numbers(table[name]) for name in others})
-    return Table(_named_others(table, labels), labels)
+    return Table(_named(table, {n: labels[n] for n in labels if n in others}), labels)
 
 
-def _named_others(table: pd.DataFrame, labels: Mapping[str, Mapping[Any, str]]) -> pd.DataFrame:
-    """Name the categories of columns that are not the analysis file's, if all have labels."""
+def _named(table: pd.DataFrame, labels: Mapping[str, Mapping[Any, str]]) -> pd.DataFrame:
+    """Name the categories of columns in which every value has a label, in the order of codes."""
     for name, words in labels.items():
-        if name not in COLUMNS and name in table and table[name].dropna().isin(list(words)).all():
-            levels = dict.fromkeys(words[code] for code in sorted(words))
-            table = table.assign(**{name: pd.Categorical(table[name].map(words), list(levels))})
+        present = set(table[name].dropna()) if name in table else set()
+        if present and present <= set(words):
+            counted = Counter(words.values())
+            unlike = {
+                code: word if counted[word] == 1 else f"{word} [{text(code)}]"
+                for code, word in sorted(words.items())
+            }
+            levels = [unlike[code] for code in unlike]
+            table = table.assign(**{name: pd.Categorical(table[name].map(unlike), levels)})
     return table
+
+
+def _seen(column: pd.Series) -> pd.Series:
+    """Read text as numbers or as answers yes or no where all of it is."""
+    if set(column.dropna()) <= {"True", "False"} and column.notna().any():
+        return column.map({"True": True, "False": False}).astype("boolean")
+    return _numbers(column)
 
 
 def _numbers(column: pd.Series) -> pd.Series:
@@ -176,8 +288,8 @@ def _checked(table: pd.DataFrame, where: str) -> pd.DataFrame:
         }
     )
     # "0" children and municipality 15 may be numbers in the file
-    text = {name: people.text_of(table[name]) for name in ("outcome", *LEVELS, *IDENTIFIERS)}
-    table = validated(schema, table.assign(**text), where)
+    labels = {name: text_of(table[name]) for name in ("outcome", *LEVELS, *IDENTIFIERS)}
+    table = validated(schema, table.assign(**labels), where)
     twice = table["person"].notna() & table.duplicated(["person"])
     if twice.any():
         raise DataError(

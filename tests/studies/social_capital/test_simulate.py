@@ -79,6 +79,13 @@ def test_no_such_twin(how, words):
     assert words in said(bm.DataError, STUDY.simulate, **how)
 
 
-def test_data_without_truth(table):
+def test_data_without_truth(few):
     with pytest.raises(bm.DataError, match="they were not simulated"):
-        STUDY.truth(people.from_frame(table))
+        STUDY.truth(people.from_frame(people.frame(few)))
+
+
+@pytest.mark.parametrize("tables", [1, 2])
+def test_a_truth_that_people_carry_makes_the_same_people(tables):
+    data = STUDY.simulate(seed=3, n=1500, municipalities=15, tables=tables)
+    again = STUDY.simulate(STUDY.truth(data), seed=3, n=1500, municipalities=15, tables=tables)
+    xr.testing.assert_identical(again, data)

@@ -1,0 +1,233 @@
+"""From a formula and people to columns of numbers, labelled as people write them."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmig.errors import DataError, StudyError, unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+QUOTED = re.compile(r"`([^`]+)`")
+
+
+def parsed(formula: str) -> Any:
+    """Return formulaic's reading of the right-hand side of a formula.
+
+    Raises
+    ------
+    StudyError
+        Naming the formula, and what to do.
+    """
+    import formulaic
+
+    where = f"formula {formula!r}"
+    plain = QUOTED.sub("_", formula)
+    if "~" in plain:
+        raise StudyError(f"{where}: give the right-hand side only, and the outcome as outcome=")
+    if "|" in plain:
+        raise StudyError(
+            f"{where}: `|` has no place here; groups are named beside the formula, group='village'"
+        )
+    if plain.strip() == ".":
+        raise StudyError(f"{where}: name the columns, e.g. 'age + sex'")
+    try:
+        found = formulaic.Formula(formula)
+    except formulaic.errors.FormulaicError as error:
+        raise StudyError(f"{where}: {_first_line(error)}") from None
+    if not isinstance(found, formulaic.formula.SimpleFormula):
+        raise StudyError(f"{where}: give the right-hand side only")
+    return found
+
+
+def variables(formula: Any, columns: Collection[str]) -> list[str]:
+    """Names of the columns that a formula needs, sorted; those that are not there among them.
+
+    Parameters
+    ----------
+    formula
+        As `parsed` returns it.
+    columns : collection of str
+        Of the people: tells ``age.mean()`` from ``np.log(age)``.
+    """
+    found: set[str] = set()
+    for term in formula:
+        for factor in term.factors:
+            kind = factor.eval_method.value
+            if kind == "lookup":
+                found.add(factor.expr)
+            elif kind == "python":
+                found |= _names(factor.expr, columns)
+    return sorted(found)
+
+
+def matrix(people: pd.DataFrame, formula: str) -> tuple[Any, NDArray[np.float64]]:
+    """Return formulaic's specification and the columns, without the constant.
+
+    Parameters
+    ----------
+    people : DataFrame
+        No value of the formula's columns is missing.
+    formula : str
+
+    Raises
+    ------
+    StudyError
+        For what formulaic cannot make, a formula without the intercept.
+    DataError
+        For a column that is not finite.
+    """
+    import formulaic
+
+    where = f"formula {formula!r}"
+    right = parsed(formula)
+    try:
+        made = formulaic.model_matrix(right, people, na_action="raise", output="pandas", context={})
+    except (formulaic.errors.FormulaicError, ValueError, TypeError, AttributeError) as error:
+        raise StudyError(f"{where}: {_advice(error)}") from None
+    if "Intercept" not in made.columns:
+        raise StudyError(f"{where} takes the intercept away, which the graph needs")
+    raw = made.drop(columns="Intercept").to_numpy(dtype=float)
+    _check_finite(raw, list(made.columns.drop("Intercept")))
+    return made.model_spec, raw
+
+
+def of_others(people: pd.DataFrame, spec: Any) -> NDArray[np.float64]:
+    """Columns of a specification for other people, levels checked against those that were seen."""
+    import formulaic
+
+    for factor, levels in levels_of(spec).items():
+        if factor not in people:
+            continue
+        values = people[factor]
+        unseen = ~values.astype(str).isin(levels)
+        if unseen.any():
+            raise DataError(
+                f"{factor}: level {values[unseen].iloc[0]!r} in {int(unseen.sum())} rows was not "
+                f"in the data of the fit; valid: {', '.join(levels)}"
+            )
+    with warnings.catch_warnings():  # a level that C(...) has not seen, which would become zeros
+        warnings.simplefilter("error", formulaic.errors.DataMismatchWarning)
+        try:
+            made = spec.get_model_matrix(people, context={})
+        except (formulaic.errors.FormulaicError, Warning, ValueError, TypeError) as error:
+            words = _first_line(error).split(". ")[0]
+            raise DataError(f"the fit's formula and these people: {words}") from None
+    raw = made.drop(columns="Intercept").to_numpy(dtype=float)
+    _check_finite(raw, list(made.columns.drop("Intercept")))
+    return raw
+
+
+def labels(spec: Any) -> tuple[str, ...]:
+    """Label the columns but the constant: ``network: close x male``.
+
+    Raises
+    ------
+    StudyError
+        If two columns have the same label.
+    """
+    found = tuple(
+        label(column, [factor.expr for factor in row.term.factors])
+        for row in spec.structure
+        for column in row.columns
+        if column != "Intercept"
+    )
+    twice = [name for i, name in enumerate(found) if name in found[:i]]
+    if twice:
+        raise StudyError(f"two columns of the formula are called {twice[0]!r}: rename one of them")
+    return found
+
+
+def label(column: str, factors: Sequence[str]) -> str:
+    """Read formulaic's ``network[T.close]:male`` as ``network: close x male``.
+
+    Parameters
+    ----------
+    column : str
+    factors : sequence of str
+        Of the column's term, in order: a level may hold any sign.
+
+    Examples
+    --------
+    >>> label("age[T.(0, 10]]:male", ["age", "male"])
+    'age: (0, 10] x male'
+    """
+    first, *rest = factors
+    level = column.removeprefix(first)
+    if rest and not (column.startswith(first) and level.startswith((":", "["))):
+        return label(column, rest)  # a column in which the first factor is taken up by others
+    tail = ""
+    if rest:
+        following = "|".join(map(re.escape, rest))
+        at = re.search(rf"(?:^|(?<=\])):(?:{following})", level)
+        if at is not None:
+            level, tail = level[: at.start()], " x " + label(level[at.start() + 1 :], rest)
+    level = level.removeprefix("[T.").removeprefix("[").removesuffix("]")
+    number = re.fullmatch(r"(-?\d+)\.0", level)  # as the labels of groups are written
+    level = number[1] if number else level
+    return (f"{first}: {level}" if level else first) + tail
+
+
+def levels_of(spec: Any) -> dict[str, list[str]]:
+    """Levels of each category of a specification, by the words for it in the formula."""
+    return {
+        getattr(factor, "expr", str(factor)): [str(c) for c in state[1]["categories"]]
+        for factor, state in spec.encoder_state.items()
+        if state[0].name == "CATEGORICAL"
+    }
+
+
+def _names(expression: str, columns: Collection[str]) -> set[str]:
+    """Names in an expression of Python that are no functions, quoted ones among them."""
+    from formulaic.transforms import TRANSFORMS
+
+    found = set(QUOTED.findall(expression))
+    tree = ast.parse(QUOTED.sub("0", expression), mode="eval")
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    roots = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and id(node) not in called:
+            module = id(node) in roots or node.id in TRANSFORMS
+            if not module or node.id in columns:
+                found.add(node.id)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Q":
+            found |= {a.value for a in node.args if isinstance(a, ast.Constant)}
+    return found
+
+
+def _check_finite(raw: NDArray[np.float64], names: list[str]) -> None:
+    bad = ~np.isfinite(raw)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise DataError(
+            f"column {names[column]!r} of the formula is not finite in {bad.any(1).sum()} rows, "
+            f"first in person {row}"
+        )
+
+
+def _advice(error: Exception) -> str:
+    """Say in one sentence what formulaic could not make, and what to do."""
+    from formulaic.transforms import TRANSFORMS
+
+    words = _first_line(error)
+    name = re.search(r"NameError: name '(\w+)' is not defined", words)
+    if name and name[1] == "offset":
+        return (
+            "offset() has no place among outcomes that are compared with each other; put the "
+            "column into the formula, and its coefficient's prior near what it is known to be"
+        )
+    if name:
+        return f"{unknown('function', name[1], sorted(TRANSFORMS))}; or make a column of it before"
+    return words
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
