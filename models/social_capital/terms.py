@@ -37,6 +37,8 @@ def parsed(formula: str) -> Any:
         raise StudyError(
             f"{where}: `|` has no place here; groups are named beside the formula, group='village'"
         )
+    if "`1`" in formula:
+        raise StudyError(f"{where}: a column called '1' is taken for the intercept; rename it")
     if plain.strip() == ".":
         raise StudyError(f"{where}: name the columns, e.g. 'age + sex'")
     try:
