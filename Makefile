@@ -12,10 +12,10 @@ demo: $(READY)
 	$(RUN) -m bayesmig demo
 
 test: $(READY)
-	$(RUN) -m pytest -q -m "not slow"
+	$(RUN) -m pytest -q -n auto --dist loadfile -m "not slow"
 
 test-all: $(READY)
-	$(RUN) -m pytest -q
+	$(RUN) -m pytest -q -n auto --dist loadfile
 
 lint: format check types
 

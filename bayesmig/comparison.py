@@ -201,7 +201,7 @@ def _asked(fitted: xr.DataTree, quantity: str | list[str] | None, usual: list[st
     for name in wanted:
         if name not in valid:
             raise StudyError(unknown("quantity", name, valid))
-    return wanted
+    return [name for name in valid if name in wanted]
 
 
 def _unprinted(fitted: xr.DataTree, name: str) -> pd.DataFrame:

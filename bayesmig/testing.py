@@ -207,11 +207,15 @@ def check_graph(study: Study, data: xr.Dataset) -> None:
         study.build(data)
     observed.data_names(model)
     point, logp = model.initial_point(random_seed=1), model.logp()
-    plain = Mode(linker="py", optimizer=None)  # compiled modes fuse more than Python can run
-    outputs = [logp, *pytensor.grad(logp, model.value_vars)]
-    run = pytensor.function(model.value_vars, outputs, mode=plain, on_unused_input="ignore")
-    density, *gradient = run(**point)
-    for what, values in (("density", [density]), ("gradient", gradient)):
+    # compiled modes fuse more than Python can run
+    plain: dict[str, Any] = {
+        "mode": Mode(linker="py", optimizer="None"),
+        "on_unused_input": "ignore",
+    }
+    density = pytensor.function(model.value_vars, [logp], **plain)(**point)
+    slopes = pytensor.grad(logp, model.value_vars)
+    gradient = pytensor.function(model.value_vars, slopes, **plain)(**point)
+    for what, values in (("density", density), ("gradient", gradient)):
         if not all(np.all(np.isfinite(value)) for value in values):
             raise StudyError(f"{where}: the {what} is not finite where sampling starts")
 

@@ -60,6 +60,7 @@ def of(data: xr.Dataset) -> xr.Dataset:
     found = data[names]
     used = {dim for name in names for dim in data[name].dims}
     found = found.drop_vars([name for name in found.coords if name not in used])
+    found.attrs = {}
     return found.rename(
         {n: str(n).removeprefix(PREFIX) for n in (*names, *used) if str(n).startswith(PREFIX)}
-    ).assign_attrs({})  # fmt: skip
+    )

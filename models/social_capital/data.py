@@ -82,8 +82,7 @@ def read(
     stratum: Stratum = "all",
     **columns: str,
 ) -> xr.Dataset:
-    """Read people from Stata (.dta), SPSS (.sav), .csv or .parquet, one row each: the paper's
-    analysis file, or any file.
+    """Read people, one row each (.dta, .sav, .csv or .parquet): the paper's file, or any.
 
     With ``group``, or with ``formula`` and without the paper's columns, it is any file, and
     nothing is made of its columns but what they are.  In a text file they are numbers where

@@ -169,7 +169,7 @@ class Logits:
         self.nodes, self.node_weights = _quadrature(self.root.shape[-1])
 
     def chances(
-        self, i: int, columns: NDArray, stratum: NDArray, municipality: Any, rng: Any
+        self, i: int, columns: NDArray[Any], stratum: NDArray[Any], municipality: Any, rng: Any
     ) -> NDArray[np.float64]:
         """Probabilities (person, outcome) of one draw; groups by name, or each one's number."""
         logit = np.empty((len(columns), self.slope.shape[2]))
@@ -188,7 +188,7 @@ class Logits:
         return _averaged()(np.exp(logit), factor, stratum, self.node_weights)
 
 
-def _known(table: Design, municipality: str, wanted: NDArray) -> NDArray[np.int64]:
+def _known(table: Design, municipality: str, wanted: NDArray[Any]) -> NDArray[np.int64]:
     """Number of a municipality's group in each stratum: -1 where it has nobody and none is asked.
 
     A stratum's group may also be named in full, "stratum, group".
@@ -236,7 +236,7 @@ def _averaged() -> Any:
     from numba import njit
 
     @njit(fastmath={"arcp", "contract", "nsz", "reassoc"})
-    def averaged(odds, factor, stratum, weights):
+    def averaged(odds: Any, factor: Any, stratum: Any, weights: Any) -> Any:
         people_, alternatives = odds.shape
         found = np.zeros((people_, alternatives + 1))
         for i in range(people_):
@@ -254,7 +254,7 @@ def _averaged() -> Any:
     return averaged
 
 
-def _quadrature(factors: int) -> tuple[NDArray, NDArray]:
+def _quadrature(factors: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Nodes (node, factor) and weights of a product rule for independent standard normals."""
     count = NODES
     while count**factors > MOST_NODES and count > 3:

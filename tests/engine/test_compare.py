@@ -15,8 +15,8 @@ import bayesmig as bm
 from bayesmig.plots import POSTERIOR, PRINTED
 
 COLUMNS = (
-    "quantity coordinates published published_low published_high published_prob mean sd low high "
-    "ci_prob difference_se overlap width_ratio contraction ess r_hat source note"
+    "quantity coordinates units published published_low published_high published_prob mean sd low "
+    "high ci_prob difference_se overlap width_ratio contraction ess r_hat source note"
 ).split()
 QUANTITIES = (
     "emigration net_emigration non_match internal_migration mortality non_follow_up "
@@ -237,9 +237,9 @@ def test_synthetic_data_are_marked():
     real = bm.compare(small()).attrs
     assert real == {
         "study": "emigration",
-        "unit": "percent a year",
         "data_title": "Van Hook & Bean, Table 7",
         "synthetic": 0,
+        "own_data": 0,
     }
 
 

@@ -275,7 +275,7 @@ MINE = {
 )
 def test_toml_round_trip(study, name):
     chosen = study.priors("wide", **MINE) if name == "mine" else study.priors(name)
-    again = read_text(chosen.to_toml(), study._sets, "elsewhere.toml")
+    again = read_text(chosen.to_toml(), study.sets, "elsewhere.toml")
     assert again == chosen
     assert again.specs["factor_scale"].centered == chosen.specs["factor_scale"].centered
     assert again.options == chosen.options
