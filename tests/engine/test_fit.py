@@ -17,7 +17,7 @@ from fits import GROUPS, SMALL, STUDY, TINY, default, small, too_short
 from scipy import stats
 
 import bayesmig as bm
-from bayesmig.results import LIBRARIES, finished, fingerprint
+from bayesmig.results import LIBRARIES, fingerprint, finished
 
 CELLS = STUDY.example(table=7)
 FREE = ["intercept", "factor_scale", "effect_raw", "cell_scale", "cell_logit_raw"]
