@@ -15,7 +15,8 @@ ERRORS = ["BayesmigError", "DataError", "PriorError", "StudyError"]
 WARNINGS = ["DataWarning", "ConvergenceWarning", "RecompiledWarning"]
 PROMISED = """
     list_studies load_study register_study summary fit refit compile open_fit save_fit compare
-    plot_compare report sensitivity calibrate coverage prior_predictive add_groups rebase Study PriorSet Spec
+    plot_compare report sensitivity calibrate coverage prior_predictive add_groups rebase Study
+    PriorSet Spec
 """.split()
 
 
