@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -76,7 +77,7 @@ def _total(
     return ""
 
 
-def _is_sum(data: xr.Dataset, blocks: Sequence[tuple[NDArray, NDArray]]) -> bool:
+def _is_sum(data: xr.Dataset, blocks: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> bool:
     """Whether in each block one cell has the sum of the samples of others, and their means."""
     estimate, size, error = _sizes(data)
     ratios, distances = [], []
@@ -91,7 +92,7 @@ def _is_sum(data: xr.Dataset, blocks: Sequence[tuple[NDArray, NDArray]]) -> bool
     return bool((np.array(distances)[known] <= 1).mean() > OFTEN)
 
 
-def _sizes(data: xr.Dataset) -> tuple[NDArray, NDArray, NDArray]:
+def _sizes(data: xr.Dataset) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Estimates, sizes of the samples behind them and standard errors (cell, component)."""
     at = data.sel(component=["non_match", *PARTS]).transpose("cell", "component", ...)
     estimate = at.estimate.values
