@@ -14,7 +14,7 @@ import xarray as xr
 from bayesmig import attrs
 from bayesmig.errors import DataError, DataWarning, StudyError, unknown, warn
 from bayesmig.models.social_capital import people
-from bayesmig.models.social_capital.design import asked_for, doubts, paper_formula
+from bayesmig.models.social_capital.design import asked_for, doubts, names_of, paper_formula
 from bayesmig.models.social_capital.paper import (
     COLUMNS,
     IDENTIFIERS,
@@ -173,9 +173,9 @@ def _used(data: xr.Dataset, options: Mapping[str, Any]) -> xr.Dataset:
     formula = options["formula"] or paper_formula(data, options["strata"])
     names = ("group", "outcome", "weights", "counts", "strata")
     asked = asked_for(data, formula, **{name: options[name] for name in names})
-    groups, where = [options["group"]], options["where"]
+    groups, where = names_of(options["group"]), options["where"]
     kept = people.used(data, asked, options["counts"], options["missing"], groups, where)
-    for words in doubts(kept, asked, options["weights"], options["outcome"]):
+    for words in doubts(kept, formula, options["weights"]):
         warn(words, DataWarning)
     return kept
 

@@ -128,7 +128,7 @@ def design(
     people.check_people(data)
     formula = paper_formula(data, strata) if formula is None else formula
     asked = asked_for(data, formula, group, outcome, weights, counts, strata)
-    table = people.frame(people.used(data, asked, counts, missing, [group]))
+    table = people.frame(people.used(data, asked, counts, missing, names_of(group)))
     spec, raw = terms.matrix(table, formula)
     names = terms.labels(spec)
     outcomes = _outcomes(table[outcome], reference)
@@ -185,10 +185,9 @@ def asked_for(
     there = people.columns(data)
     unusable = attrs.unpack(data.attrs, "unusable", dict) if "unusable" in data.attrs else {}
     needed = terms.variables(terms.parsed(formula), list(there))
-    groups = [group] if isinstance(group, str) else list(group)
     others = {"weights": weights, "counts": counts, "strata": strata}
     asked = [(f"formula {formula!r}", name) for name in needed]
-    asked += [("group", name) for name in groups] + [("outcome", outcome)]
+    asked += [("group", name) for name in names_of(group)] + [("outcome", outcome)]
     asked += [(option, name) for option, name in others.items() if name is not None]
     for option, name in asked:
         if name in unusable:
@@ -207,14 +206,17 @@ def asked_for(
     return [name for _, name in asked]
 
 
-def doubts(
-    data: xr.Dataset, asked: Sequence[str], weights: str | None, outcome: str
-) -> Iterator[str]:
+def names_of(group: str | Sequence[str]) -> list[str]:
+    """Names of the columns of groups."""
+    return [group] if isinstance(group, str) else list(group)
+
+
+def doubts(data: xr.Dataset, formula: str, weights: str | None) -> Iterator[str]:
     """Say what columns that are asked for are perhaps not meant to be."""
     there = people.columns(data)
-    for name in asked:
+    for name in terms.variables(terms.parsed(formula), list(there)):
         column = values.decode(there[name])
-        if name == outcome or not isinstance(column.dtype, pd.CategoricalDtype):
+        if not isinstance(column.dtype, pd.CategoricalDtype):
             continue
         labels = pd.Series(list(column.cat.categories), dtype=object)
         words = labels[pd.to_numeric(labels, errors="coerce").isna()]
@@ -282,8 +284,7 @@ def _levels(table: Design) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     for j in binary:
         for level in (1, 0):
             yield _level_name(table.terms[j], level), np.abs(raw[:, j] - level) < SEPARATION
-    for factor, levels in terms.levels_of(table.spec).items():
-        names = {terms.label(f"{factor}[T.{level}]", [factor]): level for level in levels}
+    for factor, names in terms.level_labels(table.spec).items():
         own = [j for j in binary if table.terms[j] in names]
         reference = [level for name, level in names.items() if name not in table.terms]
         if len(own) > 1 and len(reference) == 1:  # of two levels the other one is said above

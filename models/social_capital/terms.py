@@ -136,8 +136,9 @@ def labels(spec: Any) -> tuple[str, ...]:
     StudyError
         If two columns have the same label.
     """
+    whole = _whole(spec)
     found = tuple(
-        label(column, [factor.expr for factor in row.term.factors])
+        label(column, [factor.expr for factor in row.term.factors], whole)
         for row in spec.structure
         for column in row.columns
         if column != "Intercept"
@@ -148,7 +149,7 @@ def labels(spec: Any) -> tuple[str, ...]:
     return found
 
 
-def label(column: str, factors: Sequence[str]) -> str:
+def label(column: str, factors: Sequence[str], whole: Collection[str] = ()) -> str:
     """Read formulaic's ``network[T.close]:male`` as ``network: close x male``.
 
     Parameters
@@ -156,6 +157,8 @@ def label(column: str, factors: Sequence[str]) -> str:
     column : str
     factors : sequence of str
         Of the column's term, in order: a level may hold any sign.
+    whole : collection of str
+        Those of them whose levels are whole numbers, written without decimals.
 
     Examples
     --------
@@ -165,23 +168,46 @@ def label(column: str, factors: Sequence[str]) -> str:
     first, *rest = factors
     level = column.removeprefix(first)
     if rest and not (column.startswith(first) and level.startswith((":", "["))):
-        return label(column, rest)  # a column in which the first factor is taken up by others
+        return label(
+            column, rest, whole
+        )  # a column in which the first factor is taken up by others
     tail = ""
     if rest:
         following = "|".join(map(re.escape, rest))
         at = re.search(rf"(?:^|(?<=\])):(?:{following})", level)
         if at is not None:
-            level, tail = level[: at.start()], " x " + label(level[at.start() + 1 :], rest)
+            level, tail = level[: at.start()], " x " + label(level[at.start() + 1 :], rest, whole)
     level = level.removeprefix("[T.").removeprefix("[").removesuffix("]")
-    number = re.fullmatch(r"(-?\d+)\.0", level)  # as the labels of groups are written
-    level = number[1] if number else level
+    level = level.removesuffix(".0") if first in whole else level
     return (f"{first}: {level}" if level else first) + tail
 
 
 def levels_of(spec: Any) -> dict[str, list[str]]:
     """Levels of each category of a specification, by the words for it in the formula."""
+    return {factor: [str(c) for c in levels] for factor, levels in _categories(spec).items()}
+
+
+def level_labels(spec: Any) -> dict[str, dict[str, str]]:
+    """Levels of each category of a specification by the labels that their columns would have."""
+    whole = _whole(spec)
     return {
-        getattr(factor, "expr", str(factor)): [str(c) for c in state[1]["categories"]]
+        factor: {label(f"{factor}[T.{level}]", [factor], whole): level for level in levels}
+        for factor, levels in levels_of(spec).items()
+    }
+
+
+def _whole(spec: Any) -> set[str]:
+    """Categories whose levels are whole numbers."""
+    return {
+        factor
+        for factor, levels in _categories(spec).items()
+        if all(not isinstance(level, str) and float(level).is_integer() for level in levels)
+    }
+
+
+def _categories(spec: Any) -> dict[str, list[Any]]:
+    return {
+        getattr(factor, "expr", str(factor)): list(state[1]["categories"])
         for factor, state in spec.encoder_state.items()
         if state[0].name == "CATEGORICAL"
     }

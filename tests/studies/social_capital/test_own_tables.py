@@ -140,7 +140,19 @@ def test_nobody_is_left():
     assert words == "missing='impute'; valid: raise, casewise"
 
 
-NAMES = ["my.age", "my age (years)", "km/h", "row", "größe", "age[1]", "a:b", " x ", "2", "x^2"]
+NAMES = [
+    "my.age",
+    "my age (years)",
+    "km/h",
+    "row",
+    "größe",
+    "age[1]",
+    "a:b",
+    " x ",
+    "2",
+    "x^2",
+    ".",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -218,6 +230,7 @@ def test_labels_of_outcomes_come_out_as_they_went_in(labels, reference, wanted):
     [
         (pd.cut(np.arange(60) % 30, [-1, 9, 19, 29]), ("c: (9, 19]", "c: (19, 29]")),
         (pd.Categorical([3, 1, 2] * 20, [3, 1, 2]), ("c: 1", "c: 2")),
+        (pd.Categorical(["1.0", "2.0", "10.0"] * 20), ("c: 10.0", "c: 2.0")),
         (pd.Series([True, False, False] * 20), ("c",)),
         (pd.Series([1, 0, 0] * 20, dtype="Int64"), ("c",)),
         (pd.array([1, 0, 2] * 20, dtype="int32[pyarrow]"), ("c",)),
@@ -225,7 +238,17 @@ def test_labels_of_outcomes_come_out_as_they_went_in(labels, reference, wanted):
         (pd.arrays.SparseArray([0, 1, 2] * 20), ("c",)),
         ([decimal.Decimal("0.5"), decimal.Decimal(1), decimal.Decimal(7)] * 20, ("c",)),
     ],
-    ids=["bins", "categories", "bool", "Int64", "pyarrow", "text", "sparse", "decimal"],
+    ids=[
+        "bins",
+        "categories",
+        "text that is numbers",
+        "bool",
+        "Int64",
+        "pyarrow",
+        "text",
+        "sparse",
+        "decimal",
+    ],
 )
 def test_predictors_of_any_dtype(column, terms):
     found, _ = arranged(table(c=column), formula="c")
