@@ -22,7 +22,7 @@ from bayesmig.comparison import compare
 from bayesmig.errors import BayesmigError, ConvergenceWarning, DataError, DataWarning, StudyError
 from bayesmig.fitting import refit
 from bayesmig.ready import Compiled, build, compile
-from bayesmig.results import open_fit, save_fit
+from bayesmig.saving import open_fit, save_fit
 from bayesmig.study import Study
 
 if TYPE_CHECKING:

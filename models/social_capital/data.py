@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -27,12 +26,13 @@ from bayesmig.models.social_capital.paper import (
 from bayesmig.models.social_capital.people import Missing, from_frame
 from bayesmig.models.social_capital.simulate import MUNICIPALITIES, PEOPLE, simulate
 from bayesmig.models.social_capital.values import text, text_of
-from bayesmig.readers import named, read_table, validated
+from bayesmig.readers import check_names, named, read_table, validated
 
 __all__ = ["example", "from_frame", "read", "used"]
 
 Labels = Mapping[str, Mapping[Any, str]]  # of values, by column and code
 NOTHING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "<NA>")  # in a text file
+LOGARITHM = (-20.0, 30.0)  # of pesos: what a household can spend
 
 
 def example(
@@ -288,17 +288,17 @@ def _checked(table: pd.DataFrame, where: str) -> pd.DataFrame:
 
     yes_no = pa.Check.isin((0.0, 1.0), error="is neither 0 nor 1")
     age = pa.Check.in_range(0, 120, error="is no age in years between 0 and 120")
+    money = pa.Check.in_range(*LOGARITHM, error=f"is no logarithm between {LOGARITHM}")
     schema = pa.DataFrameSchema(
         {
             "outcome": one_of(OUTCOMES),
             **{name: one_of(levels) for name, levels in LEVELS.items()},
             **{n: pa.Column(float, yes_no, nullable=True, coerce=True) for n in YES_NO},
             "age": pa.Column(float, age, nullable=True, coerce=True),
-            "log_expenditure": pa.Column(
-                float, pa.Check(np.isfinite, error="is not finite"), nullable=True, coerce=True
-            ),
+            "log_expenditure": pa.Column(float, money, nullable=True, coerce=True),
         }
     )
+    check_names(table, IDENTIFIERS, where)
     # "0" children and municipality 15 may be numbers in the file
     labels = {name: text_of(table[name]) for name in ("outcome", *LEVELS, *IDENTIFIERS)}
     table = validated(schema, table.assign(**labels), where)

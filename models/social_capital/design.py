@@ -16,6 +16,7 @@ from bayesmig.errors import DataError, StudyError, unknown
 from bayesmig.models.social_capital import people, terms, values
 from bayesmig.models.social_capital.paper import TERMS
 from bayesmig.models.social_capital.people import Missing
+from bayesmig.saving import data_of
 
 DEFAULTS = {  # the names of the paper's own columns and outcome
     "group": "municipality",
@@ -458,7 +459,7 @@ def _same_rows(keys: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def of_fit(fitted: xr.DataTree) -> Design:
     """Arrange the people of a fit as its graph has them."""
-    return design(fitted["data"].to_dataset(), **options_of(fitted))
+    return design(data_of(fitted, "the design"), **options_of(fitted))
 
 
 def options_of(fitted: xr.DataTree) -> dict[str, Any]:

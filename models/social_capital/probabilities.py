@@ -21,6 +21,7 @@ from bayesmig.models.social_capital import people
 from bayesmig.models.social_capital.design import Design, of_fit, options_of
 from bayesmig.models.social_capital.logit import probabilities as softmax
 from bayesmig.models.social_capital.values import text_of
+from bayesmig.saving import data_of
 
 MARGINAL, NEW, OWN = "marginal", "new", "own"
 NODES = 7  # of the quadrature over municipalities, for each factor
@@ -272,7 +273,7 @@ def _quadrature(factors: int) -> tuple[NDArray[Any], NDArray[Any]]:
 
 def _frame(fitted: xr.DataTree, table: Design, given: Any) -> pd.DataFrame:
     """The people asked about, the fit's own by default, categories as the fit has them."""
-    own = people.frame(fitted["data"].to_dataset())
+    own = people.frame(data_of(fitted, "the people of the fit"))
     if given is None:
         return own
     frame = people.frame(people.from_frame(given) if isinstance(given, pd.DataFrame) else given)

@@ -10,25 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmig.errors import DataError, StudyError, unknown
+from bayesmig import formulas
+from bayesmig.errors import DataError, StudyError
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
 QUOTED = re.compile(r"`([^`]+)`")
+OFFSET = re.compile(r"\boffset\s*\(")
 
 
 def parsed(formula: str) -> Any:
-    """Return formulaic's reading of the right-hand side of a formula.
+    """Return formulaic's reading of the right-hand side of a formula that is safe to evaluate.
 
     Raises
     ------
     StudyError
         Naming the formula, and what to do.
     """
-    import formulaic
-
+    if not isinstance(formula, str):
+        raise StudyError(f"formula: must be text, got {type(formula).__name__}")
     where = f"formula {formula!r}"
     plain = QUOTED.sub("_", formula)
     if "~" in plain:
@@ -41,13 +43,12 @@ def parsed(formula: str) -> Any:
         raise StudyError(f"{where}: a column called '1' is taken for the intercept; rename it")
     if plain.strip() == ".":
         raise StudyError(f"{where}: name the columns, e.g. 'age + sex'")
-    try:
-        found = formulaic.Formula(formula)
-    except formulaic.errors.FormulaicError as error:
-        raise StudyError(f"{where}: {_first_line(error)}") from None
-    if not isinstance(found, formulaic.formula.SimpleFormula):
-        raise StudyError(f"{where}: give the right-hand side only")
-    return found
+    if OFFSET.search(plain):
+        raise StudyError(
+            f"{where}: offset() has no place among outcomes that are compared with each other; put "
+            "the column into the formula, and its coefficient's prior near what it is known to be"
+        )
+    return formulas.parse(formula)
 
 
 def variables(formula: Any, columns: Collection[str]) -> list[str]:
@@ -91,10 +92,11 @@ def matrix(people: pd.DataFrame, formula: str) -> tuple[Any, NDArray[np.float64]
 
     where = f"formula {formula!r}"
     right = parsed(formula)
+    formulas.check_levels(right, people)
     try:
         made = formulaic.model_matrix(right, people, na_action="raise", output="pandas", context={})
     except (formulaic.errors.FormulaicError, ValueError, TypeError, AttributeError) as error:
-        raise StudyError(f"{where}: {_advice(error)}") from None
+        raise StudyError(f"{where}: {_first_line(error)}") from None
     if "Intercept" not in made.columns:
         raise StudyError(f"{where} takes the intercept away, which the graph needs")
     raw = made.drop(columns="Intercept").to_numpy(dtype=float)
@@ -239,22 +241,6 @@ def _check_finite(raw: NDArray[np.float64], names: list[str]) -> None:
             f"column {names[column]!r} of the formula is not finite in {bad.any(1).sum()} rows, "
             f"first in person {row}"
         )
-
-
-def _advice(error: Exception) -> str:
-    """Say in one sentence what formulaic could not make, and what to do."""
-    from formulaic.transforms import TRANSFORMS
-
-    words = _first_line(error)
-    name = re.search(r"NameError: name '(\w+)' is not defined", words)
-    if name and name[1] == "offset":
-        return (
-            "offset() has no place among outcomes that are compared with each other; put the "
-            "column into the formula, and its coefficient's prior near what it is known to be"
-        )
-    if name:
-        return f"{unknown('function', name[1], sorted(TRANSFORMS))}; or make a column of it before"
-    return words
 
 
 def _first_line(error: Exception) -> str:

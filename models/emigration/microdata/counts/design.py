@@ -364,3 +364,11 @@ def _cells(data: xr.Dataset) -> tuple[NDArray[np.int32], list[str], NDArray[np.f
     total = np.bincount(index.ravel(), weight, minlength=len(names) + 1)
     total[-1] = max(total[-1], 1.0)
     return index, names, total
+
+
+def people_of(data: xr.Dataset) -> xr.DataArray:
+    """Number of the foreign born in each printed cell (cell)."""
+    index, names, _ = _cells(data)
+    each = np.repeat(data["people"].values, index.shape[1])
+    total = np.bincount(index.ravel(), each, minlength=len(names) + 1)
+    return xr.DataArray(total[:-1], dims="cell", coords={"cell": names})
