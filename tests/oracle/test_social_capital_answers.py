@@ -51,8 +51,9 @@ def expected_of(fit, people, others, effect_of):
     """Probabilities (draw, person, outcome) by loops; ``effect_of`` a person's group's number."""
     mean, asked = columns(people).mean(0), columns(others)
     found = []
-    for chain, draw in itertools.product(*(range(fit["posterior"].sizes[d]) for d in ("chain", "draw"))):  # fmt: skip
-        effect = fit["posterior"]["group_effect"].values[chain, draw]
+    posterior = fit["posterior"]
+    for chain, draw in itertools.product(posterior["chain"].values, posterior["draw"].values):
+        effect = posterior["group_effect"].values[chain, draw]
         found.append(
             [chances(logits(fit, chain, draw, asked[i], mean, effect[effect_of[i]]))
              for i in range(len(others))]
@@ -236,7 +237,8 @@ def test_typical_people_are_means_and_commonest_levels(people):
     own = people[["age", "sex"]].assign(sex=pd.Categorical(people["sex"]))
     fit = made(people, "age + sex")
     found = bm.comparisons(fit, "sex", {"age": [22]}, group="a", draws=60)
-    by_hand = bm.predict(fit, pd.DataFrame({"age": [22.0, 22.0], "sex": ["f", "m"]}), group="a", draws=60)  # fmt: skip
+    both = pd.DataFrame({"age": [22.0, 22.0], "sex": ["f", "m"]})
+    by_hand = bm.predict(fit, both, group="a", draws=60)
     np.testing.assert_allclose(found.values[:, 0, 0], by_hand[:, 1] - by_hand[:, 0], atol=1e-12)
     commonest = own["sex"].value_counts().index[0]
     found = bm.comparisons(fit, {"age": [20, 24]}, "age", group="a", draws=60)
@@ -276,7 +278,8 @@ def test_effects_are_drawn(fit):
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert labels == ["sex=f", "sex=m"]
     line = figure.axes[1].get_lines()[0]
-    ends = bm.predict(fit, pd.DataFrame({"age": [20.0, 24.0], "sex": ["f", "f"]}), group="a", draws=20)  # fmt: skip
+    women = pd.DataFrame({"age": [20.0, 24.0], "sex": ["f", "f"]})
+    ends = bm.predict(fit, women, group="a", draws=20)
     middle = ends.quantile(0.5, "draw").values[:, 1]
     np.testing.assert_allclose(line.get_ydata()[[0, -1]], middle, atol=1e-12)
     points = bm.plot_effects(fit, "sex", group="a", draws=20)
