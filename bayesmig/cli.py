@@ -141,10 +141,10 @@ def fit(
         if name in ("draws", "tune", "chains", "seed"):
             raise StudyError(f"{name} is no option of the graph: --{name} {value}")
     _check_free(output)
-    options = _options(study, option)
+    chosen, options = _data(study, data, example, read, option)
     fitted = _fit(
         study,
-        _data(study, data, example, read),
+        chosen,
         prior,
         output,
         draws=draws,
@@ -282,9 +282,10 @@ def calibrate(
         raise StudyError("--truth example simulates the study's example, not --data")
     which = _pairs(example, loaded, "example") if truth == "example" else {}
     started = time.perf_counter()
+    chosen, options = _data(study, data, example, read, option)
     found = run(
         loaded,
-        _data(study, data, example, read),
+        chosen,
         prior,
         n=n,
         draws=draws,
@@ -293,7 +294,7 @@ def calibrate(
         simulate=(lambda s: loaded.simulate(seed=s, **which)) if truth == "example" else None,
         workers=workers,
         keep=keep,
-        **_options(study, option),
+        **options,
     )
     table = coverage(found)
     print(_markdown(table))
@@ -448,25 +449,29 @@ def _saying(work: Callable[[], xr.DataTree]) -> xr.DataTree:
 
 
 def _data(
-    study: str, path: Path | None, example: list[str] | None, read: list[str] | None
-) -> xr.Dataset:
+    study: str,
+    path: Path | None,
+    example: list[str] | None,
+    read: list[str] | None,
+    option: list[str] | None,
+) -> tuple[xr.Dataset, dict[str, Any]]:
+    """Return data and options of the graph; those that say how a file is read say it too."""
+    from bayesmig import attrs
     from bayesmig.study import load_study
 
     loaded = load_study(study)
-    if path is not None:
-        if example:
-            raise StudyError("give --data or --example, not both")
-        return loaded.read(path, **_pairs(read, loaded, "read"))
-    if read:
-        raise StudyError("--read says how to read --data, which is not given")
-    return loaded.example(**_pairs(example, loaded, "example"))
-
-
-def _options(study: str, pairs: list[str] | None) -> dict[str, Any]:
-    """Read options of the graph by their declared types."""
-    from bayesmig.study import load_study
-
-    return _pairs(pairs, load_study(study), "build") if pairs else {}
+    options = _pairs(option, loaded, "build")
+    if path is None:
+        if read:
+            raise StudyError("--read says how to read --data, which is not given")
+        return loaded.example(**_pairs(example, loaded, "example")), options
+    if example:
+        raise StudyError("give --data or --example, not both")
+    how = _pairs(read, loaded, "read")
+    valid = loaded.arguments("read") if options else {}
+    data = loaded.read(path, **{**{n: v for n, v in options.items() if n in valid}, **how})
+    brought = attrs.unpack(data.attrs, "options", dict) if "options" in data.attrs else {}
+    return data, {**options, **brought}
 
 
 def _pairs(pairs: list[str] | None, study: Study, verb: str) -> dict[str, Any]:

@@ -171,6 +171,30 @@ def text_rows(path: Path, encoding_errors: str = "strict") -> Iterator[tuple[int
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 
 
+def as_frame(data: Any) -> pd.DataFrame | None:
+    """Return a table of any library that narwhals reads as pandas' own, None for other things.
+
+    Categories whose order is that of their storage are text.
+    """
+    import pandas as pd
+
+    if isinstance(data, pd.DataFrame):
+        return data
+    import narwhals as nw
+
+    table = nw.from_native(data, pass_through=True)
+    if isinstance(table, nw.LazyFrame):
+        table = table.collect()
+    if not isinstance(table, nw.DataFrame):
+        return None
+    stored = [name for name, kind in table.schema.items() if kind == nw.Categorical]
+    return (
+        table.with_columns(nw.col(*stored).cast(nw.String)).to_pandas()
+        if stored
+        else table.to_pandas()
+    )
+
+
 def validated(schema: Any, table: pd.DataFrame, where: str) -> pd.DataFrame:
     """Return a table as a pandera schema makes it.
 

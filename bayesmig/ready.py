@@ -89,8 +89,9 @@ def build(study: Study | str, data: Any, priors: Any = None, **options: Any) -> 
     DataError, PriorError, StudyError
     """
     study = load_study(study) if isinstance(study, str) else study
-    chosen, complete = study.resolve(priors, options)
     data = study.dataset(data)
+    chosen, complete = study.resolve(priors, options, data)
+    data = study.used(data, complete)
     return Built(study, data, chosen, complete, study.model(data, chosen, complete))
 
 

@@ -11,11 +11,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from bayesmig import cache, contract
+from bayesmig import attrs, cache, contract
 from bayesmig.errors import DataError, PriorError, StudyError, unknown
 from bayesmig.options import Option, arguments_of, keyword_only
 from bayesmig.printed import read as read_printed
 from bayesmig.priors import PriorSet, read_sets, resolve
+from bayesmig.readers import as_frame
 from bayesmig.threads import one_thread
 from bayesmig.truth import of as truth_of
 
@@ -110,6 +111,24 @@ class Study:
             cache.guard()
         contract.check_part(self.name, module, found)
         return found
+
+    def ability(self, protocol: Any) -> Any:
+        """Return the study's ``prediction.py`` if it has what an optional Protocol asks for.
+
+        Parameters
+        ----------
+        protocol : Protocol
+            One of `bayesmig.contract`: Predicts, Pointwise or HoldsOut.
+
+        Returns
+        -------
+        module or None
+        """
+        path = f"{self.package}.prediction"
+        if find_spec(path) is None:
+            return None
+        found = import_module(path)
+        return found if isinstance(found, protocol) else None
 
     @property
     def folder(self) -> Path:
@@ -236,8 +255,12 @@ class Study:
         """Options of the graph and their defaults; `arguments` has their types and choices."""
         return {name: option.default for name, option in self.arguments("build").items()}
 
-    def resolve(self, priors: Any, options: Mapping[str, Any]) -> tuple[PriorSet, dict[str, Any]]:
+    def resolve(
+        self, priors: Any, options: Mapping[str, Any], data: xr.Dataset | None = None
+    ) -> tuple[PriorSet, dict[str, Any]]:
         """Return the set of priors and all options of the graph, checked against each other.
+
+        Data may bring options of their own (``attrs["options"]``); those given here win.
 
         Raises
         ------
@@ -247,6 +270,8 @@ class Study:
             For an option that contradicts the one that the set of priors presumes.
         """
         chosen, known = self.priors(priors), self.arguments("build")
+        brought = data.attrs if data is not None and "options" in data.attrs else {}
+        options = {**(attrs.unpack(brought, "options", dict) if brought else {}), **options}
         for name in (*options, *chosen.options):
             if name not in known:
                 raise StudyError(unknown("option", name, known))
@@ -264,23 +289,29 @@ class Study:
     def dataset(self, data: Any) -> xr.Dataset:
         """Return a DataFrame as the Dataset that the graph takes, and check any data.
 
+        A table of another library (polars, pyarrow, ...) is one too, if narwhals reads it.
+
         Raises
         ------
         DataError
             If this study takes no DataFrame, or data lack an attribute.
         """
-        import pandas as pd
-
-        if isinstance(data, pd.DataFrame):
+        frame = as_frame(data)
+        if frame is not None:
             part = self.part("data")
             if not isinstance(part, contract.TakesFrames):
                 raise DataError(
                     f"study {self.name!r} takes no DataFrame; study.read(path) makes a Dataset"
                 )
-            data = part.from_frame(data)
+            data = part.from_frame(frame)
         contract.check_data(self.name, data)
         checked: xr.Dataset = data
         return checked
+
+    def used(self, data: xr.Dataset, complete: Mapping[str, Any]) -> xr.Dataset:
+        """Return what of the data the graph observes with these options, the rest counted."""
+        part = self.part("data")
+        return part.used(data, complete) if isinstance(part, contract.Selects) else data
 
     def build(self, data: Any, priors: Any = None, **options: Any) -> pm.Model:
         """Build the graph: a PyMC model with coords, dims and observed distributions.
@@ -298,8 +329,9 @@ class Study:
         ------
         DataError, PriorError, StudyError
         """
-        chosen, complete = self.resolve(priors, options)
-        return self.model(self.dataset(data), chosen, complete)
+        data = self.dataset(data)
+        chosen, complete = self.resolve(priors, options, data)
+        return self.model(self.used(data, complete), chosen, complete)
 
     def model(self, data: xr.Dataset, chosen: PriorSet, complete: Mapping[str, Any]) -> pm.Model:
         """Build the graph of data, priors and options that are complete and checked."""

@@ -76,10 +76,10 @@ def targets(data: xr.Dataset, estimands: xr.Dataset) -> pd.DataFrame:
     return matching(table, estimands).reset_index(drop=True)
 
 
-def _notes(component: str, zero: np.ndarray) -> np.ndarray:
+def _notes(component: str, zero: np.ndarray, how: str) -> np.ndarray:
     if component in DERIVED:
         return np.full(len(zero), "derived; not in the likelihood")
-    return np.where(zero, "printed 0.0 (0.0, 0.0): read as below 0.05", "")
+    return np.where(zero, f"{how} 0.0 (0.0, 0.0): read as below 0.05", "")
 
 
 def _joined(table: pd.DataFrame, *columns: str) -> pd.Series:
