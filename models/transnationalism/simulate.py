@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from bayesmig.models.transnationalism.data import example, from_frame
 from bayesmig.truth import attach
@@ -95,5 +95,5 @@ def shown(value: float) -> str:
 
 def stars(ratio: float) -> str:
     """Return the stars of a ratio of estimate to standard error."""
-    p = 2 * norm.sf(abs(ratio))
+    p = 2 * ndtr(-abs(ratio))
     return next((sign for limit, sign in LIMITS if p < limit), "")
