@@ -48,6 +48,7 @@ calibrate: $(READY)
 	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth prior --priors calibration
 	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth example
 	$(RUN) -m bayesmig calibrate social_capital --example n=2500 --example municipalities=25 --option intercepts=correlated --n 100 --draws 300 --truth example
+	$(RUN) -m bayesmig.models.transnationalism.recovery
 	$(RUN) -m bayesmig calibrate snapshot --n 100 --truth example
 	for set in smooth ffk capps per_class per_year sparse; do \
 	  $(RUN) -m bayesmig calibrate snapshot --priors $$set --n 30 --draws 400 --truth example; done

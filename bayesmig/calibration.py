@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmig import attrs, evaluate, observed, outputs
+from bayesmig.errors import StudyError, unknown
 from bayesmig.keeping import flat
 from bayesmig.ready import Built, Compiled, build, compile
 from bayesmig.results import fingerprint
@@ -35,7 +36,7 @@ class Job:
     built : Built
         The graph; its sizes, and its data where none are held in their place.
     truth : Dataset
-        Estimands.
+        Estimands, those to look at.
     held : mapping of str to ndarray
         Data of the graph by name, in the place of its own.
     seed : int
@@ -53,6 +54,7 @@ def calibrate(
     priors: Any = None,
     *,
     n: int = 200,
+    quantity: str | Sequence[str] | None = None,
     simulate: Callable[[int], xr.Dataset] | None = None,
     draws: int = 600,
     tune: int = 600,
@@ -75,6 +77,8 @@ def calibrate(
         As for `fit`.
     n : int
         Number of simulated data sets.
+    quantity : str or sequence of str, optional
+        Estimands to look at; all by default.
     simulate : callable, optional
         ``simulate(seed)`` returns a data set with its truth, as ``study.simulate``
         does.  By default the truth is drawn from the prior and the data through the
@@ -92,7 +96,8 @@ def calibrate(
     Raises
     ------
     StudyError
-        If the graph observes what other data cannot take the place of.
+        If the graph observes what other data cannot take the place of, or for a quantity
+        that the study has not.
 
     Returns
     -------
@@ -119,6 +124,12 @@ def calibrate(
     jobs = (
         _prior_jobs(ready, n, seed) if simulate is None else _given_jobs(ready, n, seed, simulate)
     )
+    names = list(map(str, jobs[0].truth.data_vars))
+    asked = [quantity] if isinstance(quantity, str) else list(quantity or names)
+    for name in asked:
+        if name not in names:
+            raise StudyError(unknown("quantity", name, names))
+    jobs = [replace(job, truth=job.truth[asked]) for job in jobs]
     said = {
         "study": study.name,
         "data_title": str(data.attrs.get("title", "")),
@@ -128,6 +139,7 @@ def calibrate(
         "seed": seed,
     }
     every = [str(ready.priors), fingerprint(data), attrs.pack(ready.options), str(n), str(tune)]
+    every += asked
     store = None if keep is None else _Store(Path(keep), study.name, [*said.values(), *every])
     with one_thread():
         done = _finished(ready, jobs, draws, tune, workers, progress, store)
@@ -299,9 +311,8 @@ def _one(ready: Compiled, job: Job, draws: int, tune: int) -> xr.Dataset:
     values = evaluate.parameters(model, density.split(flat(raw)))
     posterior = evaluate.dataset(model, values, ("chain", "draw"))
     estimands = ready.study.estimands(posterior, job.built.data).isel(chain=0, drop=True)
-    names = pd.Index(list(estimands.data_vars), name="quantity")
-    sampled = estimands.to_dataarray("quantity").transpose("draw", ...)
-    known = job.truth[list(names)].to_dataarray("quantity")
+    known = job.truth
+    sampled = estimands[list(known.data_vars)]
     known = known.drop_vars([c for c in known.coords if c not in known.dims])
     ends = [(1 - p) / 2 for p in PROBABILITIES], [(1 + p) / 2 for p in PROBABILITIES]
     probability = {"probability": list(PROBABILITIES)}
@@ -309,16 +320,18 @@ def _one(ready: Compiled, job: Job, draws: int, tune: int) -> xr.Dataset:
         sampled.quantile(end, "draw").rename(quantile="probability").assign_coords(probability)
         for end in ends
     )
-    inside = (known >= low) & (known <= high)
     thin = max(1, draws // RANKS)
+    found = {  # summarised one by one: estimands with dims of their own need not be one array
+        "truth": known,
+        "mean": sampled.mean("draw"),
+        "sd": sampled.std("draw"),
+        "rank": (sampled.isel(draw=slice(None, None, thin)) < known).mean("draw"),
+        "inside": (known >= low) & (known <= high),
+        "width": high - low,
+    }
     return xr.Dataset(
         {
-            "truth": known,
-            "mean": sampled.mean("draw"),
-            "sd": sampled.std("draw"),
-            "rank": (sampled[::thin] < known).mean("draw"),
-            "inside": inside,
-            "width": high - low,
+            **{name: each.to_dataarray("quantity") for name, each in found.items()},
             "divergences": int(raw["sample_stats"]["diverging"].sum()),
             "steps": float(raw["sample_stats"]["n_steps"].mean()),
         }

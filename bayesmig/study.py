@@ -388,15 +388,13 @@ class Study:
 def list_studies() -> list[str]:
     """Return the names of the studies: those of this package, and of others installed.
 
-    A name that begins with an underscore is not told: what `bayesmig new` copies is no paper.
-
     Examples
     --------
     >>> import bayesmig as bm
     >>> "emigration" in bm.list_studies()
     True
     """
-    return sorted(name for name in {*_packages(), *_registered} if not name.startswith("_"))
+    return sorted({*_packages(), *_registered})
 
 
 def register_study(study: Study) -> Study:
@@ -428,8 +426,9 @@ def register_study(study: Study) -> Study:
 def _packages() -> dict[str, str]:
     """Return the packages of the studies by name: ``models/a`` is a, ``models/a/b`` is a_b.
 
-    A study's folder is known by its ``priors.toml``, so that none is imported here.  A
-    package elsewhere names its studies as entry points of the group ``bayesmig.studies``.
+    A study's folder is known by its ``priors.toml``, so that none is imported here; one with
+    an underscore in front is no paper, but what `bayesmig new` copies.  A package elsewhere
+    names its studies as entry points of the group ``bayesmig.studies``.
     """
     own = {}
     for root in map(Path, import_module("bayesmig.models").__path__):

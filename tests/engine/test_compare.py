@@ -4,15 +4,17 @@ import inspect
 import io
 import re
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
 from fits import OWN_CELLS, OWN_ESTIMATES, OWN_NAME, STUDY, own, small, synthetic, tiny
-from matplotlib.colors import same_color
+from lazily import lazily
 
 import bayesmig as bm
 from bayesmig.plots import POSTERIOR, PRINTED
+
+az = lazily("arviz")
+colors = lazily("matplotlib.colors")
 
 COLUMNS = (
     "quantity coordinates units published published_low published_high published_prob mean sd low "
@@ -245,9 +247,13 @@ def test_synthetic_data_are_marked():
 
 def rows_of(axis, color):
     """Means (x, y) and intervals (low, high, y) drawn in a colour, from top to bottom."""
-    (dots,) = [line for line in axis.get_lines() if line.get_label().startswith(("post", "print", "given"))
-               and same_color(line.get_color(), color)]  # fmt: skip
-    (bars,) = [c for c in axis.collections if same_color(c.get_color(), color)]
+    (dots,) = [
+        line
+        for line in axis.get_lines()
+        if line.get_label().startswith(("post", "print", "given"))
+        and colors.same_color(line.get_color(), color)
+    ]
+    (bars,) = [c for c in axis.collections if colors.same_color(c.get_color(), color)]
     ends = np.array([[s[0, 0], s[1, 0], s[0, 1]] for s in bars.get_segments()])
     points = np.column_stack([dots.get_xdata(), dots.get_ydata()])
     return points[np.argsort(-points[:, 1])], ends[np.argsort(-ends[:, 2])]

@@ -11,15 +11,17 @@ import time
 from contextlib import nullcontext
 from importlib.metadata import version
 
-import arviz as az
 import numpy as np
 import pytest
 import xarray as xr
 from fits import GROUPS, SMALL, STUDY, TINY, default, small, too_short
-from scipy import stats
+from lazily import lazily
 
 import bayesmig as bm
 from bayesmig.results import LIBRARIES, fingerprint, finished
+
+az = lazily("arviz")
+stats = lazily("scipy.stats")
 
 CELLS = STUDY.example(table=7)
 FREE = ["intercept", "factor_scale", "effect_raw", "cell_scale", "cell_logit_raw"]

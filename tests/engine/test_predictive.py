@@ -1,10 +1,12 @@
 """Draws of observed variables, whichever of their parameters change with the draws."""
 
 import numpy as np
-import pymc as pm
 import pytest
+from lazily import lazily
 
 from bayesmig import evaluate
+
+pm = lazily("pymc")
 
 SAMPLES = (2, 2000)
 TRIALS = np.array([10, 200, 3000])

@@ -5,14 +5,16 @@ import itertools
 import math
 
 import numpy as np
-import pymc as pm
 import pytest
 import xarray as xr
+from lazily import lazily
 from oracle import emigration as oracle
-from scipy import stats
 
 from bayesmig import evaluate
 from bayesmig.models.emigration.simulate import expected_components, printed_shares
+
+pm = lazily("pymc")
+stats = lazily("scipy.stats")
 
 PRIORS = oracle.prior_set()
 OPTIONS = [

@@ -63,11 +63,9 @@ def test_the_skeleton_keeps_the_contract():
 
 
 def test_the_skeleton_is_no_paper():
-    assert "_skeleton" not in bm.list_studies()
-    assert bm.load_study("_skeleton") is skeleton
-    with pytest.raises(bm.StudyError) as caught:
-        bm.load_study("no_paper")
-    assert "_skeleton" not in str(caught.value)
+    assert skeleton.name not in bm.list_studies()
+    with pytest.raises(bm.StudyError, match="unknown study '_skeleton'"):
+        bm.load_study(skeleton.name)
 
 
 def test_what_the_audit_of_the_skeleton_finds():
@@ -203,7 +201,7 @@ def test_a_name_that_is_taken(tmp_path, checkout):
         ("json", tmp_path, "there is a Python module of that name"),
         ("there", tmp_path, f"{tmp_path / 'there'} exists already"),
         ("there", None, f"{tmp_path / 'there'} exists already"),
-        ("toy", tmp_path / "nowhere", f"no folder {tmp_path / 'nowhere'}"),
+        ("tiny_paper", tmp_path / "nowhere", f"no folder {tmp_path / 'nowhere'}"),
     ]:
         with pytest.raises(bm.StudyError) as caught:
             new_study(name, into)
@@ -223,9 +221,9 @@ def test_nothing_is_left_of_a_folder_that_cannot_be_written(checkout, monkeypatc
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(bm.StudyError) as caught:
-        new_study("toy", checkout if into else None)
+        new_study("tiny_paper", checkout if into else None)
     assert str(caught.value) == (
-        f"new study 'toy': cannot write {checkout / 'toy'}: No space left on device"
+        f"new study 'tiny_paper': cannot write {checkout / 'tiny_paper'}: No space left on device"
     )
     assert len(written) == 5
     assert list(checkout.iterdir()) == []
@@ -245,7 +243,7 @@ def test_an_installed_bayesmig_has_no_place_for_a_study(monkeypatch, tmp_path):
         scaffold, "import_module", lambda name: type("module", (), {"__path__": [places[name]]})
     )
     with pytest.raises(bm.StudyError) as caught:
-        new_study("toy")
+        new_study("tiny_paper")
     assert "say with --into FOLDER where the new study goes" in str(caught.value)
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -14,6 +15,8 @@ import pytest
 from bayesmig import contract
 
 ROOT = Path(__file__).parents[2]
+HEAVY = {"arviz", "duckdb", "matplotlib", "numba", "nutpie", "preliz", "pymc", "pytensor"}
+HEAVY |= {"scipy.stats", "statsmodels"}
 STUDIES = sorted(path.parent for path in (ROOT / "models").rglob("priors.toml"))
 
 
@@ -108,6 +111,17 @@ def test_a_commit_is_checked_as_make_lint_checks():
     assert re.findall(r"entry: make (\w+)$", hooks, flags=re.M) == parts.split()
     assert "repo: local" in hooks
     assert hooks.count("language: system") == hooks.count("- id: ") == len(parts.split())
+
+
+def test_collecting_the_tests_imports_no_heavy_library():
+    code = (
+        "import sys, pytest\n"
+        "assert not pytest.main(['--collect-only', '-qqq', '-p', 'no:cacheprovider', 'tests'])\n"
+        f"print('imported', sorted({HEAVY} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "imported []"
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make, which this machine lacks")

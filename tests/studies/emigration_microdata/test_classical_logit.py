@@ -5,12 +5,14 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
+from lazily import lazily
 from studies.emigration_microdata.classical_people import PEOPLE, result, ten_of_each
 
 from bayesmig.errors import DataError
 from bayesmig.models.emigration.data import PUBLISHED
 from bayesmig.models.emigration.microdata.classical import estimate, weighted_logit
+
+sm = lazily("statsmodels.api")
 
 
 def columns_of(n, rng):

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-from ipumspy import readers
+from lazily import lazily
 from studies.emigration_microdata.chance import FATES, said, zscore
 
 import bayesmig as bm
@@ -17,6 +17,8 @@ from bayesmig.models.emigration.microdata.ipums.extract import load
 from bayesmig.models.emigration.microdata.ipums.linking import link
 from bayesmig.models.emigration.microdata.synthetic.ipums import VARIABLES
 from bayesmig.models.emigration.microdata.synthetic.survey import survey as survey_of
+
+ipumspy = lazily("ipumspy")
 
 IDS = ["YEAR", "SERIAL", "PERNUM"]
 
@@ -28,9 +30,9 @@ def opened(path):
     """Codebook and records, by ipumspy."""
     codebook = path.with_name(path.name.split(".")[0] + ".xml")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", readers.CitationWarning)
-        ddi = readers.read_ipums_ddi(codebook)
-    return ddi, readers.read_microdata(ddi, path)
+        warnings.simplefilter("ignore", ipumspy.readers.CitationWarning)
+        ddi = ipumspy.readers.read_ipums_ddi(codebook)
+    return ddi, ipumspy.readers.read_microdata(ddi, path)
 
 
 def fates_of(path):

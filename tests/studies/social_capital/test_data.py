@@ -4,13 +4,15 @@ import json
 
 import numpy as np
 import pandas as pd
-import pyreadstat
 import pytest
+from lazily import lazily
 from said import said
 
 import bayesmig as bm
 from bayesmig.models.social_capital import paper, people
 from bayesmig.models.social_capital.design import design
+
+pyreadstat = lazily("pyreadstat")
 
 STUDY = bm.load_study("social_capital")
 

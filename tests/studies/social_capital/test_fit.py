@@ -2,11 +2,11 @@
 
 import json
 
-import arviz
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from lazily import lazily
 from said import said
 from social_capital_fits import STUDY, TINY, quiet
 
@@ -14,6 +14,8 @@ import bayesmig as bm
 from bayesmig.calibration import coverage
 from bayesmig.diagnostics import problems
 from bayesmig.models.social_capital import estimands, paper, people
+
+arviz = lazily("arviz")
 
 A, B, C = "aspires:no_aspirations", "migrated:aspires", "migrated:no_aspirations"
 SHORT = "network + male + age + age_squared + urban"
