@@ -199,7 +199,7 @@ def check(fitted: xr.DataTree, where: str) -> None:
     made = fitted.attrs.get("format")
     if made != FORMAT:
         raise StudyError(
-            f"{where} has format {1 if made is None else made!r}, this version reads {FORMAT}: "
+            f"{where} has format {1 if made is None else made}, this version reads {FORMAT}: "
             "fit again, or open it with the version that made it "
             f"({fitted.attrs.get('versions', 'unknown')})"
         )

@@ -18,6 +18,7 @@ import bayesmig as bm
 from bayesmig.models.emigration.microdata.ipums.extract import load
 from bayesmig.models.emigration.microdata.ipums.linking import link
 from bayesmig.models.social_capital.paper import COLUMNS
+from bayesmig.models.social_capital.people import frame as respondents_of
 
 pyreadstat = lazily("pyreadstat")
 
@@ -82,10 +83,8 @@ def people(path):
 def analysis():
     """A table of the analysis file's columns."""
     data = bm.load_study("social_capital").example(n=PEOPLE, municipalities=3)
-    table = data.to_dataframe().reset_index(drop=True)
-    return table[list(COLUMNS)].astype(
-        {n: str for n in COLUMNS if table[n].dtype.kind not in "iufb"}
-    )
+    table = respondents_of(data)[list(COLUMNS)]
+    return table.astype({name: str for name in table if table[name].dtype == "category"})
 
 
 def write_people(name):
