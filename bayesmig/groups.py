@@ -154,7 +154,8 @@ def _each(fitted: xr.DataTree, built: Built) -> xr.Dataset:
             f"log_likelihood of {cell.size} units at {draws} draws is more than memory should "
             "hold; bayesmig.loo(fit) needs units alike once"
         )
-    return likelihood.isel(cell=cell).to_dataset()
+    found: xr.Dataset = likelihood.isel(cell=cell).to_dataset()
+    return found
 
 
 def _prior(model: pm.Model, draws: int, seed: int) -> tuple[xr.Dataset, xr.Dataset]:

@@ -78,13 +78,13 @@ def _weighted(fitted: xr.DataTree, likelihood: xr.DataArray, cell: xr.DataArray)
     )
     with warnings.catch_warnings():  # of units that predict alike: said for cells, not for units
         warnings.filterwarnings("ignore", message="The point-wise LOO is the same")
-        of_cell = az.loo(tree, pointwise=True, var_name="unit")
+        of_cell: Any = az.loo(tree, pointwise=True, var_name="unit")
     each = of_cell.elpd_i.values[cell.values]
     samples = likelihood.sizes["chain"] * likelihood.sizes["draw"]
     axes = tuple(likelihood.get_axis_num(d) for d in DIMS)
     fitted_density = logsumexp(likelihood.values, axis=axes) - np.log(samples)
     units = len(each)
-    return replace(
+    found: ELPDData = replace(
         of_cell,
         elpd=float(each.sum()),
         se=float(np.sqrt(units * each.var())),
@@ -94,6 +94,7 @@ def _weighted(fitted: xr.DataTree, likelihood: xr.DataArray, cell: xr.DataArray)
         pareto_k=cell.copy(data=of_cell.pareto_k.values[cell.values]),
         log_weights=None,
     )
+    return found
 
 
 def kfold(
@@ -176,7 +177,7 @@ def kfold(
         n_data_points=len(chosen),
         scale="log",
         warning=False,
-        good_k=None,
+        good_k=None,  # type: ignore[arg-type]  # no importance is sampled: there is no k
         elpd_i=each,
         n_folds=number,
     )

@@ -71,7 +71,8 @@ def predict(
     table = part.people(fitted)[0] if new_data is None else new_data
     _check_bounds(part.bounds(fitted), table)
     function = part.expected if kind == "expected" else part.drawn
-    return function(fitted, table, group=group, draws=draws, seed=seed)
+    found: xr.DataArray = function(fitted, table, group=group, draws=draws, seed=seed)
+    return found
 
 
 def comparisons(
@@ -217,7 +218,9 @@ def _averages(chance: xr.DataArray, at: Sequence[str], weight: NDArray[np.float6
     share = np.zeros((len(labels), len(at)))
     share[[labels.index(label) for label in at], np.arange(len(at))] = weight
     share /= share.sum(1, keepdims=True)
-    return xr.dot(chance, xr.DataArray(share, {"at": labels}, ("at", "person")), dim="person")
+    weights = xr.DataArray(share, {"at": labels}, ("at", "person"))
+    found: xr.DataArray = xr.dot(chance, weights, dim="person")
+    return found
 
 
 def _changes(

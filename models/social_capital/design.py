@@ -465,6 +465,5 @@ def of_fit(fitted: xr.DataTree) -> Design:
 def options_of(fitted: xr.DataTree) -> dict[str, Any]:
     """Options of the design that a fit was made with."""
     options = attrs.unpack(fitted.attrs, "options", dict)
-    names = ("formula", "group", "outcome", "reference", "weights", "counts")
-    names += ("strata", "missing", "collapse")
+    names = "formula group outcome reference weights counts strata missing collapse".split()
     return {name: options[name] for name in names if name in options}  # a fit may be older

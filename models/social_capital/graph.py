@@ -8,7 +8,6 @@ loadings it does not print.
 from __future__ import annotations
 
 import warnings
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -229,7 +228,7 @@ def _coefficient(
 def _intercept_scale(spec: Any) -> float:
     """Read the number of a prior of contrasts."""
     number = spec.numbers.get("intercept")
-    if set(spec.numbers) != {"intercept"} or not isinstance(number, Real) or not number > 0:
+    if set(spec.numbers) != {"intercept"} or not isinstance(number, int | float) or not number > 0:
         raise PriorError(
             "prior of 'coefficient': Contrasts has one number, intercept (positive: the standard "
             f"deviation of the outcomes' log odds; slopes have slope_scale), got {spec}"

@@ -103,7 +103,9 @@ def without_unused(variable: xr.Variable | xr.DataArray) -> tuple[Any, list[str]
     if not unused:
         return variable, []
     kept = [level for level in levels if level in present]
-    return variable.assign_attrs(levels=attrs.pack(kept)), unused
+    shorter = variable.copy()
+    shorter.attrs = {**variable.attrs, "levels": attrs.pack(kept)}
+    return shorter, unused
 
 
 def text(value: Any) -> str:
