@@ -174,6 +174,6 @@ def _by_draw(
     slope = flat["log_odds"].transpose("sample", "stratum", "outcome", "term").values[:, :, 1:]
     level = flat["intercept"].transpose("sample", "stratum", "outcome").values[:, :, 1:]
     effect = posterior["group_effect"].stack(sample=("chain", "draw"), create_index=False)
-    effect = effect.transpose("sample", "group", "outcome").values[..., 1:]
+    own = effect.transpose("sample", "group", "outcome").values[..., 1:]
     back = np.linalg.inv(table.to_terms)
-    return slope @ back.T, level[:, table.stratum] + effect
+    return slope @ back.T, level[:, table.stratum] + own
