@@ -3,16 +3,18 @@
 import itertools
 import math
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
+from lazily import lazily
 from oracle import social_capital as oracle
 from said import said
 from social_capital_fits import made, villagers
 
 import bayesmig as bm
 from bayesmig.models.social_capital import prediction
+
+az = lazily("arviz")
 
 OUTCOMES = ("w", "x", "y")
 
