@@ -98,7 +98,7 @@ def test_text_of_stata_that_is_not_utf_8_is_named(tmp_path):
     content = path.read_bytes()
     at = content.rfind(b"close") if b"close" in content else content.rfind(b"none")
     path.write_bytes(content[:at] + b"\xff\xfe" + content[at + 2 :])
-    refused(PEOPLE.read, path, "")
+    refused(PEOPLE.read, path, "text that is not UTF-8")
 
 
 # People

@@ -117,7 +117,7 @@ warnings.simplefilter("ignore")
 import numpy as np
 import bayesmig as bm
 study = bm.load_study("social_capital")
-model = study.build(study.simulate(seed=1, n=4000, municipalities=30))
+model = study.build(study.example())
 print(json.dumps({v.name: hashlib.sha256(np.ascontiguousarray(v.get_value()).tobytes()).hexdigest()
                   for v in model.data_vars}))
 """
