@@ -595,9 +595,14 @@ def assert_same_density(density, model, points=3):
     ("table", "priors", "options"),
     [
         (7, None, {}),
-        (7, "native_rates", {"residual": "hazard", "generation_gap": "prior"}),
+        pytest.param(  # another graph to compile, as is the last
+            7,
+            "native_rates",
+            {"residual": "hazard", "generation_gap": "prior"},
+            marks=pytest.mark.slow,
+        ),
         (13, None, {}),  # one factor
-        (4, None, {}),  # none
+        pytest.param(4, None, {}, marks=pytest.mark.slow),  # none
     ],
 )
 def test_the_compiled_density_is_pymc_s(table, priors, options):

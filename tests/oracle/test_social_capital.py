@@ -240,11 +240,18 @@ def test_gradient_of_rows_that_count_differently():
 @pytest.mark.parametrize(
     "options",
     [
-        {"weights": "weight"}, {"intercepts": "correlated"}, {"intercepts": "shared"},
-        {"strata": "network", "formula": SHORT.removeprefix("network + ")},
+        {"intercepts": "correlated"},
+        *(
+            pytest.param(options, marks=pytest.mark.slow)  # each compiles a graph of its own
+            for options in (
+                {"weights": "weight"},
+                {"intercepts": "shared"},
+                {"strata": "network", "formula": SHORT.removeprefix("network + ")},
+            )
+        ),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_gradients_are_finite_differences(twin, options):
     """Of the compiled density, coordinates and priors included."""
     ready = compile(STUDY, twin, **{"formula": SHORT, **options})
