@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 KINDS = (".csv", ".dta", ".sav", ".parquet")
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}  # that are not commas
-NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
+NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?|[+-]?inf"  # finite or not
 MARKS = ("na", "n/a", "#n/a", "nan", "null", "none", ".", "-", "missing")  # of missing values
 MOST = 5  # faults of a table that are told one by one
 

@@ -404,10 +404,10 @@ def _check(answers: Answers, where: str) -> None:
             valid = ", ".join(f"{code} {label}" for code, label in CODES[stem].items())
             right = np.isin(values, list(CODES[stem]))
         elif stem == "usdurl":
-            valid = f"months from 0 to {12 * LONGEST}"
+            valid = f"months from 0 on, up to {12 * LONGEST}"
             right = (values >= 0) & (values <= 12 * LONGEST)
         elif stem == "ustrips":
-            valid = f"a number of trips from 0 to {MOST_TRIPS}"
+            valid = f"a number of trips from 0 on, up to {MOST_TRIPS}"
             right = (values >= 0) & (values <= MOST_TRIPS) & (values % 1 == 0)
         elif stem == "relhead":
             continue  # any code but the head's is somebody else

@@ -288,6 +288,7 @@ def _checked(table: pd.DataFrame, where: str) -> pd.DataFrame:
 
     yes_no = pa.Check.isin((0.0, 1.0), error="is neither 0 nor 1")
     age = pa.Check.in_range(0, 120, error="is no age in years between 0 and 120")
+    finite = pa.Check(lambda x: abs(x) < float("inf"), error="is not finite")
     money = pa.Check.in_range(*LOGARITHM, error=f"is no logarithm between {LOGARITHM}")
     schema = pa.DataFrameSchema(
         {
@@ -295,7 +296,7 @@ def _checked(table: pd.DataFrame, where: str) -> pd.DataFrame:
             **{name: one_of(levels) for name, levels in LEVELS.items()},
             **{n: pa.Column(float, yes_no, nullable=True, coerce=True) for n in YES_NO},
             "age": pa.Column(float, age, nullable=True, coerce=True),
-            "log_expenditure": pa.Column(float, money, nullable=True, coerce=True),
+            "log_expenditure": pa.Column(float, [finite, money], nullable=True, coerce=True),
         }
     )
     check_names(table, IDENTIFIERS, where)

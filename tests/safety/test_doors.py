@@ -69,7 +69,7 @@ def test_other_separators_are_named(tmp_path):
         ("0x1F", "'0x1F' is not a number"),
         ("NaN", "'NaN' is not a number: a missing value is an empty cell"),
         (".", "'.' is not a number: a missing value is an empty cell"),
-        ("inf", "'inf' is not a number"),
+        ("inf", "row 3, column estimate: inf is not a percentage"),
         ('"13,25"', "'13,25' is not a number: a decimal comma"),
         ("High", "'High' is not a number: a value label in the place of a code"),
         ("1e308", "is not a percentage"),
