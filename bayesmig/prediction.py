@@ -149,7 +149,7 @@ def comparisons(
     return whole.transpose("draw", "change", "at", ...).assign_attrs(units=words).rename(comparison)
 
 
-def grid(own: pd.DataFrame, weight: NDArray[np.float64], conditional: Any) -> pd.DataFrame:
+def grid(own: pd.DataFrame, weight: NDArray, conditional: Any) -> pd.DataFrame:
     """Return typical people, one for each combination of the values of some covariates.
 
     Parameters
@@ -212,7 +212,7 @@ def _labels_of(table: pd.DataFrame, by: str | Sequence[str] | None) -> list[str]
     ]
 
 
-def _averages(chance: xr.DataArray, at: Sequence[str], weight: NDArray[np.float64]) -> xr.DataArray:
+def _averages(chance: xr.DataArray, at: Sequence[str], weight: NDArray) -> xr.DataArray:
     """Weighted means over the people of each label, in order of appearance."""
     labels = list(dict.fromkeys(at))
     share = np.zeros((len(labels), len(at)))
@@ -257,7 +257,7 @@ def _levels(column: pd.Series) -> list[Any]:
     return []
 
 
-def _usual(column: pd.Series, weight: NDArray[np.float64]) -> list[Any]:
+def _usual(column: pd.Series, weight: NDArray) -> list[Any]:
     levels = _levels(column)
     if levels:
         return levels
@@ -266,7 +266,7 @@ def _usual(column: pd.Series, weight: NDArray[np.float64]) -> list[Any]:
     return [mean - deviation, mean, mean + deviation]
 
 
-def _typical(column: pd.Series, weight: NDArray[np.float64]) -> Any:
+def _typical(column: pd.Series, weight: NDArray) -> Any:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return pd.Series(weight).groupby(column.to_numpy()).sum().idxmax()
     return float(np.average(column, weights=weight))

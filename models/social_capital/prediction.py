@@ -163,9 +163,7 @@ def _used(fitted: xr.DataTree) -> pd.DataFrame:
     return frame(kept).reset_index(drop=True)
 
 
-def _by_draw(
-    posterior: xr.Dataset, table: Design
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _by_draw(posterior: xr.Dataset, table: Design) -> tuple[NDArray, NDArray]:
     """Slopes (sample, stratum, alternative, column), intercepts (sample, group, alternative)."""
     names = ["log_odds", "intercept"]
     several = "stratum" in posterior["log_odds"].dims
