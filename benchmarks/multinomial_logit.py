@@ -23,8 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-PRIORS = {"slope": 2.0, "intercept": (-2.0, 3.0), "scale": (-0.7, 0.7)}  # priors.toml's "fixed"
-SAME = {"priors": "fixed", "intercepts": "independent_contrasts"}  # as the peers have it
+PRIORS = {"slope": 2.0, "intercept": (-2.0, 3.0), "scale": (-0.7, 0.7)}  # priors.toml's default
 PEERS = ("gradients", "bayesmig", "bayesmig, its defaults", "pm.Categorical", "bambi", "rstan")
 STAN = """
 data {
@@ -166,7 +165,7 @@ def gradients(_):
     from bayesmig import compiled
 
     study, data, x, group, y, groups = people()
-    ready = bm.compile(study, data, **SAME)
+    ready = bm.compile(study, data)
     plain = plain_model(x, group, y, groups)
     graph, _ = compiled.compile_graph(plain)
     return best_times(
@@ -219,7 +218,7 @@ def run_bayesmig(how, defaults=False):
     import bayesmig as bm
 
     study, data, *_ = people()
-    sizes = {} if defaults else {"draws": how.draws, "tune": how.tune, **SAME}
+    sizes = {} if defaults else {"draws": how.draws, "tune": how.tune}
     fit = bm.fit(
         study, data, chains=how.chains, progress=False, sampling={"cores": 1}, collapse=False,
         **sizes,

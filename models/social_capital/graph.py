@@ -209,8 +209,6 @@ def _coefficient(
     scale = priors.variable(
         "slope_scale", *by, "outcome" if several else "alternative", support="positive"
     )
-    if not several:  # two outcomes have one scale, of their difference
-        scale = pt.concatenate([scale, scale], axis=-1)
     intercept = pm.Data("intercept_scale", _intercept_scale(spec))
     shape = (len(model.coords["outcome"]), len(model.coords["term"]))
     slopes = scale[..., None] + pm.Data("every_term", np.zeros(shape))

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from bayesmig.errors import StudyError
 from bayesmig.models.social_capital import terms
 from bayesmig.models.social_capital.design import Design, of_fit, options_of
-from bayesmig.models.social_capital.logit import logits
+from bayesmig.models.social_capital.likelihood import logits
 from bayesmig.models.social_capital.people import PERSON, columns, frame
 from bayesmig.models.social_capital.people import used as people_used
 from bayesmig.models.social_capital.probabilities import (

@@ -205,8 +205,7 @@ def test_groups_saved_and_opened(tmp_path, fit):
     whole = bm.add_groups(fit, ("log_likelihood", "posterior_predictive", "log_prior"))
     value = whole["log_likelihood"]["outcomes"]
     rows = fit["observed_data"]["outcomes"]
-    assert value.dims == ("chain", "draw", "person")
-    assert value.sizes["person"] == fit["data"].sizes["row"]
+    assert value.dims == ("chain", "draw", "row")
     drawn = whole["posterior_predictive"]["outcomes"]
     assert drawn.dims == ("chain", "draw", "row", "outcome")
     np.testing.assert_array_equal(drawn.sum("outcome")[0, 0], rows.sum("outcome"))
@@ -288,24 +287,3 @@ def test_contrasts_are_in_the_papers_order():
         paper.CONTRASTS[letter] for letter in "ABC"
     ]
     assert len(estimands.contrasts(list("wxyz"))) == 6
-
-
-# Groups left out
-
-
-@pytest.mark.filterwarnings("error::bayesmig.RecompiledWarning")
-@pytest.mark.filterwarnings("ignore::bayesmig.ConvergenceWarning")
-@pytest.mark.filterwarnings("ignore::bayesmig.DataWarning")
-def test_groups_left_out_compile_nothing(fit):
-    chosen = ["m001", "m002", "m003", "m004"]
-    found = bm.kfold(fit, chosen, folds=2, draws=640)
-    assert list(found.elpd_i["group"].values) == chosen
-    assert found.n_folds == 2
-    assert found.elpd == pytest.approx(float(found.elpd_i.sum()))
-    people_of = fit["data"]["municipality"].values
-    size = np.array([(people_of == label).sum() for label in chosen])
-    # a person's answer costs less than a guess among three, on average
-    assert (found.elpd_i.values < 0).all()
-    assert found.elpd > -np.log(3) * size.sum()
-    words = said(bm.StudyError, bm.kfold, fit, ["Oaxaca", "m001"])
-    assert words.startswith("unknown group 'Oaxaca'")
