@@ -37,11 +37,6 @@ _WHERE = {
     "plot_compare": "plots",
     "report": "reporting",
     "sensitivity": "powerscaling",
-    "loo": "loo",
-    "kfold": "loo",
-    "predict": "prediction",
-    "comparisons": "prediction",
-    "plot_effects": "effects_plot",
     "calibrate": "calibration",
     "coverage": "calibration",
 }
