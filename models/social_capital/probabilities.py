@@ -20,11 +20,8 @@ from bayesmig.errors import DataError, StudyError, unknown
 from bayesmig.models.social_capital import people
 from bayesmig.models.social_capital.design import Design, of_fit, options_of
 from bayesmig.models.social_capital.logit import probabilities as softmax
-<<<<<<< /tmp/a
-from bayesmig.saving import data_of
-=======
 from bayesmig.models.social_capital.values import text_of
->>>>>>> /tmp/b
+from bayesmig.saving import data_of
 
 MARGINAL, NEW = "marginal", "new"
 NODES = 7  # of the quadrature over municipalities, for each factor
