@@ -229,19 +229,22 @@ def check_numbers(table: pd.DataFrame, columns: Iterable[str], where: str) -> No
         ...
     bayesmig.errors.DataError: mine.csv: row 3, column age: '1_000' is not a number
     """
-    for name in columns:
+    faults = []
+    for k, name in enumerate(columns):
         column = table[name]
         if column.dtype.kind in "iufb":
             continue
         text = column[column.notna()].astype(str).str.strip()
         wrong = text[(text != "") & ~text.str.fullmatch(NUMBER)]
-        if len(wrong):
-            value = str(wrong.iloc[0])
-            more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-            raise DataError(
-                f"{where}: row {wrong.index[0]}, column {name}: {value[:50]!r} is not a number"
-                f"{_instead(value)}{more}"
-            )
+        faults += [(row, k, name, value) for row, value in wrong.items()]
+    if faults:
+        faults.sort(key=lambda fault: fault[:2])
+        words = [
+            f"row {row}, column {name}: {value[:50]!r} is not a number{_instead(value)}"
+            for row, _, name, value in faults[:MOST]
+        ]
+        more = f" (and {len(faults) - MOST} more)" if len(faults) > MOST else ""
+        raise DataError(f"{where}: {'; '.join(words)}{more}")
 
 
 def check_names(table: pd.DataFrame, columns: Iterable[str], where: str) -> None:

@@ -41,6 +41,8 @@ def parsed(formula: str) -> Any:
         )
     if "`1`" in formula:
         raise StudyError(f"{where}: a column called '1' is taken for the intercept; rename it")
+    if "`.`" in formula:
+        raise StudyError(f"{where}: a column called '.' is taken for all columns; rename it")
     if plain.strip() == ".":
         raise StudyError(f"{where}: name the columns, e.g. 'age + sex'")
     if OFFSET.search(plain):

@@ -151,8 +151,14 @@ NAMES = [
     " x ",
     "2",
     "x^2",
-    ".",
 ]
+
+
+@pytest.mark.parametrize(("name", "taken"), [("1", "the intercept"), (".", "all columns")])
+def test_a_name_that_formulas_take_for_something_else(name, taken):
+    frame = table().rename(columns={"x": name})
+    words = said(bm.StudyError, STUDY.build, frame, formula=f"`{name}`", **OWN)
+    assert f"a column called '{name}' is taken for {taken}; rename it" in words
 
 
 @pytest.mark.parametrize("name", NAMES)
