@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 TYPES := build/types
 
-.PHONY: demo test test-all lint format check types notebooks notebooks-full calibrate bench clean
+.PHONY: demo test test-all fuzz lint format check types notebooks notebooks-full calibrate bench clean
 
 demo: $(READY)
 	$(RUN) -m bayesmig demo
@@ -16,6 +16,10 @@ test: $(READY)
 
 test-all: $(READY)
 	$(RUN) -m pytest -q
+
+# 20,000 damaged files at every door, an hour or so
+fuzz: $(READY)
+	$(RUN) tests/fuzz 20000
 
 lint: format check types
 
@@ -44,6 +48,7 @@ calibrate: $(READY)
 	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth prior --priors calibration
 	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth example
 	$(RUN) -m bayesmig calibrate social_capital --example n=2500 --example municipalities=25 --option intercepts=correlated --n 100 --draws 300 --truth example
+	$(RUN) -m bayesmig.models.transnationalism.recovery
 	$(RUN) -m bayesmig calibrate snapshot --n 100 --truth example
 	for set in smooth ffk capps per_class per_year sparse; do \
 	  $(RUN) -m bayesmig calibrate snapshot --priors $$set --n 30 --draws 400 --truth example; done

@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 # auditing and every --help answer at once
 _WHERE = {
     "BayesmigError": "errors",
+    "CacheWarning": "errors",
     "ConvergenceWarning": "errors",
     "DataError": "errors",
     "DataWarning": "errors",
@@ -24,8 +25,10 @@ _WHERE = {
     "fit": "fitting",
     "refit": "fitting",
     "compile": "ready",
-    "open_fit": "results",
-    "save_fit": "results",
+    "open_fit": "saving",
+    "save_fit": "saving",
+    "recover": "fitting",
+    "discard": "keeping",
     "rebase": "results",
     "prior_predictive": "groups",
     "add_groups": "groups",

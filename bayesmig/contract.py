@@ -58,8 +58,9 @@ class Data(Protocol):
     Every Dataset has the attributes ``title`` (text), ``synthetic`` (0 or 1: whether these
     are nobody's answers) and ``left_out`` (text: who or what was left out, and how many;
     empty if nothing); ``own_data`` is 1 for a user's data of which the paper says nothing, so
-    that its title and audit stay away from them.  Attributes are text, numbers, or lists of
-    either; labels are text, or numbers that increase (years, lengths of time).
+    that its title and audit stay away from them; ``options`` (`bayesmig.attrs.pack`) are options
+    of the graph that go with the data, if no others are given.  Attributes are text, numbers,
+    or lists of either; labels are text, or numbers that increase (years, lengths of time).
     """
 
     def example(self, **which: Any) -> xr.Dataset:
@@ -135,6 +136,14 @@ class TakesFrames(Protocol):
 
     def from_frame(self, table: pd.DataFrame) -> xr.Dataset:
         """Return the Dataset that the graph takes."""
+
+
+@runtime_checkable
+class Selects(Protocol):
+    """Of ``data.py``, optional: what of the data is observed depends on the graph's options."""
+
+    def used(self, data: xr.Dataset, options: Mapping[str, Any]) -> xr.Dataset:
+        """Return that part; ``left_out`` counts the rest.  Of what it returns it returns all."""
 
 
 @runtime_checkable

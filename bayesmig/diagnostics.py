@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,16 @@ def problems(fitted: xr.DataTree) -> list[str]:
         words.append(f"fewer than {FEWEST} draws: no diagnostic can be computed")
     if fitted["posterior"].sizes["chain"] < 2:
         words.append("one chain: R-hat cannot be computed")
-    return words
+    return [*words, _advice(fitted, found)] if words else words
+
+
+def _advice(fitted: xr.DataTree, found: Mapping[str, Any]) -> str:
+    """Say what to try."""
+    said = fitted.attrs
+    longer = f"longer chains (draws={2 * int(said['draws'])}, tune={2 * int(said['tune'])})"
+    if found["divergences"] or found.get("bfmi", 1.0) < BFMI:
+        return f"try sampling={{'target_accept': 0.99}}, narrower priors of scales, or {longer}"
+    return f"try {longer}"
 
 
 def worst_of(estimands: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:

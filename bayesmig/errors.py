@@ -66,6 +66,10 @@ class DataWarning(UserWarning):
     """Data that do not say all that is asked of them: says which, and what is made of it."""
 
 
+class CacheWarning(UserWarning):
+    """The cache of compiled code is damaged or cannot be written: says where, and what to set."""
+
+
 class ConvergenceWarning(UserWarning):
     """The draws are not to be trusted as they are: names the variables and the figures."""
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
 
+LONGEST = 1_000_000  # characters of a file of priors
 RESERVED = ("dist", "dims", "centered")
 SUPPORTS = {"real": (-np.inf, np.inf), "positive": (0.0, np.inf), "unit": (0.0, 1.0)}
 POSITIVE_NUMBERS = ("sigma", "tau", "nu", "lam")
@@ -374,11 +375,18 @@ def resolve(sets: Mapping[str, PriorSet], priors: Any) -> PriorSet:
 def read_file(path: Path, sets: Mapping[str, PriorSet]) -> PriorSet:
     """Read a user's TOML file: ``base`` (a named set), ``about`` and ``[priors.NAME]`` tables."""
     try:
-        text = path.read_text(encoding="utf-8")
+        if path.exists() and not path.is_file():
+            raise PriorError(f"no prior file {path}: a folder, a pipe or a device")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(LONGEST + 1)
     except OSError as error:
         raise PriorError(f"no prior file {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
+    except ValueError as error:
+        if not isinstance(error, UnicodeDecodeError):
+            raise
         raise PriorError(f"{path}: not TOML, not even text: {error.reason}") from None
+    if len(text) > LONGEST:
+        raise PriorError(f"{path}: longer than {LONGEST} characters, and no file of priors")
     return read_text(text, sets, str(path))
 
 
@@ -386,8 +394,8 @@ def read_text(text: str, sets: Mapping[str, PriorSet], where: str) -> PriorSet:
     """Read a set from TOML text; ``where`` is named in errors."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise PriorError(f"{where}: not TOML: {error}") from None
+    except (ValueError, RecursionError) as error:  # nested, or a number, without end
+        raise PriorError(f"{where}: not TOML: {str(error)[:300]}") from None
     allowed = ("name", "about", "base", "given", "options", "priors", "sampling")
     for key in table:
         if key not in allowed:
@@ -395,7 +403,16 @@ def read_text(text: str, sets: Mapping[str, PriorSet], where: str) -> PriorSet:
     changes = _named(table.get("priors", {}), f"{where}: priors")
     options = _named(table.get("options", {}), f"{where}: options")
     sampling = _named(table.get("sampling", {}), f"{where}: sampling")
-    base = resolve(sets, table.get("base", "default"))
+    for key in ("name", "about", "base"):
+        if not isinstance(table.get(key, ""), str):
+            raise PriorError(f"{where}: {key} must be text, got {str(table[key])[:100]}")
+    names = table.get("given", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise PriorError(f"{where}: given must be a list of names, got {str(names)[:100]}")
+    base = table.get("base", "default")
+    if base not in sets:
+        raise PriorError(f"{where}: {unknown('base', base, sets)}")
+    base = sets[base]
     changed = base.override(**changes)
     given = frozenset(table.get("given", changes))
     return replace(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bayesmig import attrs, compiled, evaluate
 from bayesmig.errors import StudyError
 from bayesmig.priors import PriorSet, read_text
+from bayesmig.saving import data_of
 from bayesmig.study import Study, load_study
 
 if TYPE_CHECKING:
@@ -88,8 +89,9 @@ def build(study: Study | str, data: Any, priors: Any = None, **options: Any) -> 
     DataError, PriorError, StudyError
     """
     study = load_study(study) if isinstance(study, str) else study
-    chosen, complete = study.resolve(priors, options)
     data = study.dataset(data)
+    chosen, complete = study.resolve(priors, options, data)
+    data = study.used(data, complete)
     return Built(study, data, chosen, complete, study.model(data, chosen, complete))
 
 
@@ -157,4 +159,4 @@ def _said(fitted: xr.DataTree) -> tuple[Study, xr.Dataset, PriorSet]:
             "refit from bm.compile(study, data, priors=...) instead"
         )
     priors = read_text(fitted.attrs["priors_toml"], study.sets, "the fit")
-    return study, fitted["data"].to_dataset(), priors
+    return study, data_of(fitted, "building the graph again"), priors

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -11,11 +11,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from bayesmig import contract
+from bayesmig import attrs, cache, contract
 from bayesmig.errors import DataError, PriorError, StudyError, unknown
 from bayesmig.options import Option, arguments_of, keyword_only
 from bayesmig.printed import read as read_printed
 from bayesmig.priors import PriorSet, read_sets, resolve
+from bayesmig.readers import as_frame
+from bayesmig.threads import one_thread
 from bayesmig.truth import of as truth_of
 
 if TYPE_CHECKING:
@@ -44,6 +46,10 @@ class Study:
     simulating : mapping
         Options with which the graph draws data, where those with which it is fitted leave
         out what was not observed.  They do not change its parameters.
+    people : sequence of str, optional
+        Dims of the data along which respondents lie, or counts of few of them: what is left
+        out of a fit that is shared.  Empty if no respondent is in the data; not said, all of
+        the data are taken for respondents.
 
     Examples
     --------
@@ -59,6 +65,7 @@ class Study:
     package: str
     sampling: Mapping[str, Any] = field(default_factory=dict)
     simulating: Mapping[str, Any] = field(default_factory=dict)
+    people: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         for part in ("name", "title", "citation", "package"):
@@ -98,7 +105,10 @@ class Study:
         path = f"{self.package}.{module}"
         if find_spec(path) is None:
             raise StudyError(f"study {self.name!r} has no {module}.py")
+        cache.prepare()
         found = import_module(path)
+        if module == "graph":
+            cache.guard()
         contract.check_part(self.name, module, found)
         return found
 
@@ -227,8 +237,12 @@ class Study:
         """Options of the graph and their defaults; `arguments` has their types and choices."""
         return {name: option.default for name, option in self.arguments("build").items()}
 
-    def resolve(self, priors: Any, options: Mapping[str, Any]) -> tuple[PriorSet, dict[str, Any]]:
+    def resolve(
+        self, priors: Any, options: Mapping[str, Any], data: xr.Dataset | None = None
+    ) -> tuple[PriorSet, dict[str, Any]]:
         """Return the set of priors and all options of the graph, checked against each other.
+
+        Data may bring options of their own (``attrs["options"]``); those given here win.
 
         Raises
         ------
@@ -238,6 +252,8 @@ class Study:
             For an option that contradicts the one that the set of priors presumes.
         """
         chosen, known = self.priors(priors), self.arguments("build")
+        brought = data.attrs if data is not None and "options" in data.attrs else {}
+        options = {**(attrs.unpack(brought, "options", dict) if brought else {}), **options}
         for name in (*options, *chosen.options):
             if name not in known:
                 raise StudyError(unknown("option", name, known))
@@ -255,23 +271,29 @@ class Study:
     def dataset(self, data: Any) -> xr.Dataset:
         """Return a DataFrame as the Dataset that the graph takes, and check any data.
 
+        A table of another library (polars, pyarrow, ...) is one too, if narwhals reads it.
+
         Raises
         ------
         DataError
             If this study takes no DataFrame, or data lack an attribute.
         """
-        import pandas as pd
-
-        if isinstance(data, pd.DataFrame):
+        frame = as_frame(data)
+        if frame is not None:
             part = self.part("data")
             if not isinstance(part, contract.TakesFrames):
                 raise DataError(
                     f"study {self.name!r} takes no DataFrame; study.read(path) makes a Dataset"
                 )
-            data = part.from_frame(data)
+            data = part.from_frame(frame)
         contract.check_data(self.name, data)
         checked: xr.Dataset = data
         return checked
+
+    def used(self, data: xr.Dataset, complete: Mapping[str, Any]) -> xr.Dataset:
+        """Return what of the data the graph observes with these options, the rest counted."""
+        part = self.part("data")
+        return part.used(data, complete) if isinstance(part, contract.Selects) else data
 
     def build(self, data: Any, priors: Any = None, **options: Any) -> pm.Model:
         """Build the graph: a PyMC model with coords, dims and observed distributions.
@@ -289,12 +311,14 @@ class Study:
         ------
         DataError, PriorError, StudyError
         """
-        chosen, complete = self.resolve(priors, options)
-        return self.model(self.dataset(data), chosen, complete)
+        data = self.dataset(data)
+        chosen, complete = self.resolve(priors, options, data)
+        return self.model(self.used(data, complete), chosen, complete)
 
     def model(self, data: xr.Dataset, chosen: PriorSet, complete: Mapping[str, Any]) -> pm.Model:
         """Build the graph of data, priors and options that are complete and checked."""
-        model = self.part("graph").build(data, chosen, **complete)
+        with one_thread():
+            model = self.part("graph").build(data, chosen, **complete)
         ignored = sorted(name for name in chosen.given if name not in model.named_vars)
         if ignored:
             raise PriorError(

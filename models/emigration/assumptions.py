@@ -12,6 +12,7 @@ import pandas as pd
 import bayesmig as bm
 from bayesmig.comparison import interval
 from bayesmig.errors import StudyError, unknown
+from bayesmig.models.emigration.graph import Residual
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,7 +25,7 @@ def assumptions(
     data: xr.Dataset,
     cell: str | None = None,
     *,
-    residual: Sequence[str] = ("probability", "hazard"),
+    residual: Sequence[Residual] = ("probability", "hazard"),
     gaps: Sequence[float] = (0.1, 0.3),
     ci_prob: float = 0.9,
     **settings: Any,
@@ -101,7 +102,12 @@ def assumptions(
 
 
 def _fitted(
-    study: Study, data: xr.Dataset, form: str, second: str, gap: float, settings: dict[str, Any]
+    study: Study,
+    data: xr.Dataset,
+    form: Residual,
+    second: str,
+    gap: float,
+    settings: dict[str, Any],
 ) -> xr.DataTree:
     """Fit one combination; other numbers of the same graph are not compiled again."""
     priors = {"generation_gap": {"dist": "Normal", "mu": 0.0, "sigma": gap}} if gap else None

@@ -18,7 +18,8 @@ import pandas as pd
 import xarray as xr
 
 from bayesmig import readers
-from bayesmig.errors import DataError
+from bayesmig.errors import DataError, DataWarning, warn
+from bayesmig.models.emigration.doubts import doubts
 from bayesmig.printed import read as read_published
 
 Panel = Literal["exclusive", "all"]
@@ -132,6 +133,12 @@ def read(path: str | Path) -> xr.Dataset:
     non_follow_up and return_immigration; emigration and net_emigration may be given
     and are then compared with, never fitted.  Percentages are 0-100.
 
+    Warns
+    -----
+    DataWarning
+        For cells that look like proportions, a level like a total of others, parts that
+        exceed the whole.
+
     Raises
     ------
     DataError
@@ -141,9 +148,11 @@ def read(path: str | Path) -> xr.Dataset:
     table = readers.read_text(path)
     _check_header(table, str(path))
     long = _checked(table, str(path))
-    return _to_dataset(
-        long, where=str(path), attrs={"title": path.name, "left_out": ""}, one_level_ok=False
-    )
+    attrs = {"title": path.name, "left_out": "", "own_data": 1}
+    data = _to_dataset(long, where=str(path), attrs=attrs, one_level_ok=False)
+    for words in doubts(data, factor_names(data)):
+        warn(f"{path}: {words}", DataWarning)
+    return data
 
 
 def validate(data: xr.Dataset) -> xr.Dataset:

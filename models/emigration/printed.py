@@ -60,6 +60,7 @@ def targets(data: xr.Dataset, estimands: xr.Dataset) -> pd.DataFrame:
     Columns: quantity, cell, estimate, se, ci_low, ci_high, ci_prob, source, note.
     """
     zeros = printed_as_zero(data)
+    how = "given" if data.attrs.get("own_data") else "printed"
     parts = []
     for component in (*DERIVED, *OBSERVED):
         at, zero = data.sel(component=component), zeros.sel(component=component).values
@@ -67,7 +68,7 @@ def targets(data: xr.Dataset, estimands: xr.Dataset) -> pd.DataFrame:
         cells = {
             "cell": data["cell"].values.astype(str),
             **numbers,
-            "note": _notes(component, zero),
+            "note": _notes(component, zero, how),
         }
         parts.append(pd.DataFrame({"quantity": component, **cells}))
     table = pd.concat(parts, ignore_index=True).dropna(subset="estimate")
@@ -76,10 +77,10 @@ def targets(data: xr.Dataset, estimands: xr.Dataset) -> pd.DataFrame:
     return matching(table, estimands).reset_index(drop=True)
 
 
-def _notes(component: str, zero: np.ndarray) -> np.ndarray:
+def _notes(component: str, zero: np.ndarray, how: str) -> np.ndarray:
     if component in DERIVED:
         return np.full(len(zero), "derived; not in the likelihood")
-    return np.where(zero, "printed 0.0 (0.0, 0.0): read as below 0.05", "")
+    return np.where(zero, f"{how} 0.0 (0.0, 0.0): read as below 0.05", "")
 
 
 def _joined(table: pd.DataFrame, *columns: str) -> pd.Series:

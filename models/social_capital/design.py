@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +13,18 @@ from numpy.typing import NDArray
 
 from bayesmig import attrs
 from bayesmig.errors import DataError, StudyError, unknown
-from bayesmig.models.social_capital import people
+from bayesmig.models.social_capital import people, terms, values
 from bayesmig.models.social_capital.paper import TERMS
+from bayesmig.models.social_capital.people import Missing
+from bayesmig.saving import data_of
 
+DEFAULTS = {  # the names of the paper's own columns and outcome
+    "group": "municipality",
+    "outcome": "outcome",
+    "reference": "no_aspirations",
+}
 MARGINAL = "intercept"  # the column that is one for everybody
+FEW = 10  # labels: more of them, mostly numbers, are rather a number with signs for missing
 SEPARATION = 1e-9  # a level so rare that an outcome does not occur at all
 
 
@@ -48,6 +54,10 @@ class Design:
         Labels; one, "all", without strata.
     count : ndarray of int (row, outcome)
     weight : ndarray (row)
+    people : ndarray (person)
+        How many people each row of the data stands for.
+    variables : tuple of str
+        The data's columns that the formula names.
     spec : object
         Formulaic's specification of the columns, which makes those of other people.
     """
@@ -64,6 +74,8 @@ class Design:
     strata: tuple[str, ...]
     count: NDArray[np.int32]
     weight: NDArray[np.float64]
+    people: NDArray[np.int64]
+    variables: tuple[str, ...]
     spec: Any
 
     @property
@@ -73,7 +85,18 @@ class Design:
 
     def columns_of(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Columns of the graph for other people; raise `DataError` for what it cannot make."""
-        raw = _raw_columns(table, self.spec)
+        lacking = [name for name in self.variables if name not in table]
+        if lacking:
+            raise DataError(
+                f"these people lack {', '.join(lacking)}, which the fit's formula needs"
+            )
+        gaps = table[list(self.variables)].isna()
+        if gaps.to_numpy().any():
+            each = ", ".join(f"{name} {n}" for name, n in gaps.sum().items() if n)
+            raise DataError(
+                f"{gaps.any(axis=1).sum()} of {len(table)} rows have missing values ({each})"
+            )
+        raw = terms.of_others(table, self.spec)
         return (raw - self.mean) @ self.to_terms
 
 
@@ -85,7 +108,9 @@ def design(
     outcome: str = "outcome",
     reference: str = "no_aspirations",
     weights: str | None = None,
+    counts: str | None = None,
     strata: str | None = None,
+    missing: Missing = "raise",
     collapse: bool = True,
 ) -> Design:
     """Arrange people for the graph; the options are those of `graph.build`.
@@ -98,33 +123,30 @@ def design(
     StudyError
         For a formula, column or reference that the data do not have.
     """
-    table = people.frame(data)
-    for option, name in (("group", group), ("outcome", outcome)):
-        _check_column(table, option, name)
-    for option, maybe in (("weights", weights), ("strata", strata)):
-        if maybe is not None:
-            _check_column(table, option, maybe)
+    people.check_people(data)
     formula = paper_formula(data, strata) if formula is None else formula
-    spec, raw = _matrix(table, formula)
-    _check_missing(table, [group, outcome, *(c for c in (weights, strata) if c)])
-    terms = tuple(_label(name) for name in spec.column_names if name != "Intercept")
+    asked = asked_for(data, formula, group, outcome, weights, counts, strata)
+    table = people.frame(people.used(data, asked, counts, missing, names_of(group)))
+    spec, raw = terms.matrix(table, formula)
+    names = terms.labels(spec)
     outcomes = _outcomes(table[outcome], reference)
     strata_labels = _labels(table[strata]) if strata else ("all",)
     of_stratum = _codes(table[strata], strata_labels) if strata else np.zeros(len(table), int)
+    number = _counts(table[counts]) if counts else np.ones(len(table), dtype=np.int64)
     chosen = _codes(table[outcome], outcomes)
-    _check_outcomes(chosen, of_stratum, outcomes, strata_labels)
-    _check_columns(raw, terms, of_stratum, strata_labels)
-    mean, to_terms = _standardise(raw)
+    _check_outcomes(chosen, number, of_stratum, outcomes, strata_labels)
+    _check_columns(raw, names, number, of_stratum, strata_labels)
+    mean, to_terms = _standardise(raw, number)
     groups, of_group, stratum = _groups(table[group], of_stratum, strata_labels)
-    weight = _weights(table[weights]) if weights else np.ones(len(table))
+    weight = _weights(table[weights], number) if weights else np.ones(len(table))
     keys = np.column_stack([of_group, weight, raw])
     row_of = _same_rows(keys) if collapse else np.arange(len(table))
     first = np.unique(row_of, return_index=True)[1]
     count = np.zeros((len(first), len(outcomes)), dtype=np.int32)
-    np.add.at(count, (row_of, chosen), 1)
+    np.add.at(count, (row_of, chosen), number)
     return Design(
         outcomes,
-        terms,
+        names,
         (raw[first] - mean) @ to_terms,
         mean,
         to_terms,
@@ -135,13 +157,89 @@ def design(
         strata_labels,
         count,
         weight[first],
+        number,
+        tuple(terms.variables(terms.parsed(formula), list(table))),
         spec,
     )
 
 
+def asked_for(
+    data: xr.Dataset,
+    formula: str,
+    group: str | Sequence[str],
+    outcome: str,
+    weights: str | None,
+    counts: str | None,
+    strata: str | None,
+) -> list[str]:
+    """Names of the columns that the options ask for, each of them there and fit for its use.
+
+    Raises
+    ------
+    StudyError
+        Naming the option, the column and what is there instead.
+    """
+    there = people.columns(data)
+    unusable = attrs.unpack(data.attrs, "unusable", dict) if "unusable" in data.attrs else {}
+    needed = terms.variables(terms.parsed(formula), list(there))
+    others = {"weights": weights, "counts": counts, "strata": strata}
+    asked = [(f"formula {formula!r}", name) for name in needed]
+    asked += [("group", name) for name in names_of(group)] + [("outcome", outcome)]
+    asked += [(option, name) for option, name in others.items() if name is not None]
+    for option, name in asked:
+        if name in unusable:
+            raise StudyError(f"{option}: {unusable[name]}")
+        if name not in there:
+            words = unknown("column", name, there)
+            if DEFAULTS.get(option) == name:
+                words = f"say which column it is; there are {', '.join(there)}"
+            raise StudyError(f"{option}: {words}")
+    dates = [name for name in needed if values.is_date(there[name])]
+    if dates:
+        raise StudyError(
+            f"formula {formula!r}: column {dates[0]!r} holds dates or times: make a number of it "
+            "first (days since the first, say) or a category (its year as text)"
+        )
+    return [name for _, name in asked]
+
+
+def names_of(group: str | Sequence[str]) -> list[str]:
+    """Names of the columns of groups."""
+    return [group] if isinstance(group, str) else list(group)
+
+
+def doubts(data: xr.Dataset, formula: str, weights: str | None) -> Iterator[str]:
+    """Say what columns that are asked for are perhaps not meant to be."""
+    there = people.columns(data)
+    for name in terms.variables(terms.parsed(formula), list(there)):
+        column = values.decode(there[name])
+        if not isinstance(column.dtype, pd.CategoricalDtype):
+            continue
+        labels = pd.Series(list(column.cat.categories), dtype=object)
+        words = labels[pd.to_numeric(labels, errors="coerce").isna()]
+        if len(labels) > FEW and 0 < len(words) < len(labels) / 2:
+            more = f" and {len(words) - 1} more" if len(words) > 1 else ""
+            yield (
+                f"column {name!r} is mostly numbers, and labels because of {words.iloc[0]!r}{more}"
+            )
+    if weights is not None and there[weights].dtype.kind in "fiu":
+        weight = there[weights].values
+        if (weight % 1 == 0).all() and weight.max() > 1:
+            yield (
+                f"the weights {weights!r} are whole numbers: if they count people, "
+                f"counts={weights!r} is as if rows were repeated; weights are scaled to mean one, "
+                f"and {len(weight)} rows say as much as {len(weight)} people"
+            )
+
+
 def paper_formula(data: xr.Dataset, strata: str | None) -> str:
     """Return the paper's formula; without ties where everybody's are the same (Tables 2a-c)."""
-    lacking = [n for n in TERMS if n not in data and n != "age_squared"]
+    lacking = [name for name in TERMS if name not in people.columns(data)]
+    if lacking and data.attrs.get("own_data"):
+        raise DataError(
+            "give formula=, the columns that explain the outcome ('age + sex', say, or '1'); there "
+            f"are {', '.join(people.columns(data))}"
+        )
     if lacking:
         raise DataError(
             f"the paper's formula needs the columns {', '.join(lacking)}, which these data lack; "
@@ -183,8 +281,7 @@ def _levels(table: Design) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     for j in binary:
         for level in (1, 0):
             yield _level_name(table.terms[j], level), np.abs(raw[:, j] - level) < SEPARATION
-    for factor, state in table.spec.encoder_state.items():
-        names = {_label(f"{factor}[T.{c}]"): str(c) for c in state[1].get("categories", ())}
+    for factor, names in terms.level_labels(table.spec).items():
         own = [j for j in binary if table.terms[j] in names]
         reference = [level for name, level in names.items() if name not in table.terms]
         if len(own) > 1 and len(reference) == 1:  # of two levels the other one is said above
@@ -199,130 +296,44 @@ def _level_name(term: str, level: int) -> str:
     return f"{name} = {category}" if level else f"{name} other than {category}"
 
 
-def _check_column(table: pd.DataFrame, option: str, name: str) -> None:
-    if name not in table:
-        raise StudyError(f"{option}: {unknown('column', name, map(str, table.columns))}")
+def _labels(column: pd.Series) -> tuple[str, ...]:
+    """Labels that occur, in their own order where the column has one, else sorted."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        present = set(column.dropna())
+        return tuple(str(label) for label in column.cat.categories if label in present)
+    return tuple(values.text_of(column.dropna().drop_duplicates().sort_values()))
 
 
-def _matrix(table: pd.DataFrame, formula: str) -> tuple[Any, NDArray[np.float64]]:
-    """Return formulaic's specification and the columns, without the constant."""
-    import formulaic
-
-    try:
-        parsed = formulaic.Formula(formula)
-        if not isinstance(parsed, formulaic.formula.SimpleFormula):
-            raise StudyError(f"formula {formula!r}: give the right-hand side only")
-        used = sorted(parsed.required_variables)
-    except formulaic.errors.FormulaicError as error:
-        raise StudyError(f"formula {formula!r}: {_first_line(error)}") from None
-    for name in used:
-        if name not in table:
-            raise StudyError(
-                f"formula {formula!r}: {unknown('column', name, map(str, table.columns))}"
-            )
-    _check_missing(table, used)
-    try:
-        matrix = formulaic.model_matrix(
-            parsed, table, na_action="raise", output="pandas", context={}
-        )
-    except (formulaic.errors.FormulaicError, ValueError, TypeError) as error:
-        raise StudyError(f"formula {formula!r}: {_first_line(error)}") from None
-    spec = matrix.model_spec
-    if "Intercept" not in matrix.columns:
-        raise StudyError(f"formula {formula!r} takes the intercept away, which the graph needs")
-    if matrix.shape[1] == 1:
-        raise StudyError(f"formula {formula!r} has no column but the intercept")
-    raw = matrix.drop(columns="Intercept").to_numpy(dtype=float)
-    _check_finite(raw, list(matrix.columns.drop("Intercept")))
-    return spec, raw
+def _codes(column: pd.Series, labels: Sequence[str]) -> NDArray[np.int64]:
+    return pd.Index(labels, dtype=object).get_indexer(values.text_of(column))
 
 
-def _raw_columns(table: pd.DataFrame, spec: Any) -> NDArray[np.float64]:
-    """Columns of the formula for other people, levels checked against those that were seen."""
-    import formulaic
-
-    lacking = sorted(name for name in spec.required_variables if name not in table)
-    if lacking:
-        raise DataError(f"these people lack {', '.join(lacking)}, which the fit's formula needs")
-    _check_missing(table, sorted(spec.required_variables))
-    for factor, state in spec.encoder_state.items():
-        kind, known = state
-        if kind.name != "CATEGORICAL" or str(factor) not in table:
-            continue
-        levels = [str(level) for level in known["categories"]]
-        values = table[str(factor)]
-        unseen = ~values.astype(str).isin(levels)
-        if unseen.any():
-            raise DataError(
-                f"{factor}: level {values[unseen].iloc[0]!r} in {int(unseen.sum())} rows was not "
-                f"in the data of the fit; valid: {', '.join(levels)}"
-            )
-    with warnings.catch_warnings():  # a level that C(...) has not seen, which would become zeros
-        warnings.simplefilter("error", formulaic.errors.DataMismatchWarning)
-        try:
-            matrix = spec.get_model_matrix(table, context={})
-        except (formulaic.errors.FormulaicError, Warning, ValueError, TypeError) as error:
-            words = _first_line(error).split(". ")[0]
-            raise DataError(f"the fit's formula and these people: {words}") from None
-    raw = matrix.drop(columns="Intercept").to_numpy(dtype=float)
-    _check_finite(raw, list(matrix.columns.drop("Intercept")))
-    return raw
-
-
-def _check_missing(table: pd.DataFrame, columns: Sequence[str]) -> None:
-    missing = table[list(dict.fromkeys(columns))].isna()
-    if missing.to_numpy().any():
-        rows = int(missing.any(axis=1).sum())
-        each = ", ".join(f"{c} {n}" for c, n in missing.sum().items() if n)
-        raise DataError(
-            f"{rows} of {len(table)} rows have missing values ({each}); "
-            "DataFrame.dropna leaves them out; study.read(path, missing='casewise') does and "
-            "counts them"
-        )
-
-
-def _check_finite(raw: NDArray[np.float64], names: list[str]) -> None:
-    bad = ~np.isfinite(raw)
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
-        raise DataError(
-            f"column {names[column]!r} of the formula is not finite in {bad.any(1).sum()} rows, "
-            f"first in person {row}"
-        )
-
-
-def _labels(values: pd.Series) -> tuple[str, ...]:
-    """Labels in their own order where the column has one, else sorted."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        present = set(values.dropna())
-        return tuple(str(label) for label in values.cat.categories if label in present)
-    return tuple(people.text_of(values.dropna().drop_duplicates().sort_values()))
-
-
-def _codes(values: pd.Series, labels: Sequence[str]) -> NDArray[np.int64]:
-    return pd.Categorical(people.text_of(values), categories=list(labels)).codes.astype(np.int64)
-
-
-def _outcomes(values: pd.Series, reference: str) -> tuple[str, ...]:
-    labels = _labels(values)
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        labels = tuple(map(str, values.cat.categories))
-    if str(reference) not in labels:
-        raise StudyError(f"reference: {unknown('outcome', reference, labels)}")
+def _outcomes(column: pd.Series, reference: Any) -> tuple[str, ...]:
+    labels, first = _labels(column), values.text(reference)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        labels = tuple(map(str, column.cat.categories))
+    if first not in labels:
+        words = unknown("outcome", reference, labels)
+        if reference == DEFAULTS["reference"]:
+            words = f"say with which outcome others are compared, one of {', '.join(labels)}"
+        raise StudyError(f"reference: {words}")
     if len(labels) < 2:
         raise DataError(f"one outcome only, {labels[0]!r}: there is nothing to explain")
-    return (str(reference), *(label for label in labels if label != str(reference)))
+    return (first, *(label for label in labels if label != first))
 
 
 def _check_outcomes(
     chosen: NDArray[np.int64],
+    number: NDArray[np.int64],
     of_stratum: NDArray[np.int64],
     outcomes: Sequence[str],
     strata: Sequence[str],
 ) -> None:
     """Every outcome occurs, in every stratum."""
     for s, stratum in enumerate(strata):
-        totals = np.bincount(chosen[of_stratum == s], minlength=len(outcomes))
+        rows = of_stratum == s
+        totals = np.zeros(len(outcomes), dtype=np.int64)
+        np.add.at(totals, chosen[rows], number[rows])
         for k, outcome in enumerate(outcomes):
             if totals[k] == 0:
                 where = f" in stratum {stratum!r}" if len(strata) > 1 else ""
@@ -335,37 +346,41 @@ def _check_outcomes(
 
 def _check_columns(
     raw: NDArray[np.float64],
-    terms: Sequence[str],
+    names: Sequence[str],
+    number: NDArray[np.int64],
     of_stratum: NDArray[np.int64],
     strata: Sequence[str],
 ) -> None:
     """No column is constant, or a sum of others (within any stratum)."""
     for s, stratum in enumerate(strata):
         where = f" in stratum {stratum!r}" if len(strata) > 1 else ""
-        block = raw[of_stratum == s]
-        for j, term in enumerate(terms):
+        block, many = raw[of_stratum == s], number[of_stratum == s].sum()
+        for j, name in enumerate(names):
             if np.ptp(block[:, j]) == 0:
-                level = ": " in term and block[0, j] == 0
+                level = ": " in name and block[0, j] == 0
                 raise DataError(
-                    f"column {term!r} of the formula is constant{where}, {block[0, j]:g} for all "
-                    f"{len(block)} people: leave it out of the formula"
+                    f"column {name!r} of the formula is constant{where}, {block[0, j]:g} for all "
+                    f"{many} people: leave it out of the formula"
                     + (", or nobody's level out of the column's categories" if level else "")
                 )
-        if len(block) <= len(terms):
+        if many <= len(names):
             raise DataError(
-                f"{len(block)} people{where} are too few for the formula's {len(terms)} columns"
+                f"{many} people{where} are too few for the formula's {len(names)} columns"
             )
         scaled = (block - block.mean(0)) / block.std(0)
-        _, triangle = np.linalg.qr(scaled)
-        flat = np.abs(np.diag(triangle)) < 1e-8 * np.sqrt(len(block))
+        triangle = np.linalg.qr(scaled, mode="r")
+        size = np.abs(np.diag(triangle))
+        flat = np.append(size < 1e-8 * np.sqrt(len(block)), np.full(len(names) - len(size), True))
         if flat.any():
             raise DataError(
-                f"column {terms[int(np.argmax(flat))]!r} of the formula follows from the columns "
+                f"column {names[int(np.argmax(flat))]!r} of the formula follows from the columns "
                 f"before it{where}: leave one of them out"
             )
 
 
-def _standardise(raw: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _standardise(
+    raw: NDArray[np.float64], number: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Means, and the matrix that turns centred columns into the graph's (and back for slopes).
 
     Columns of two values are only centred; others are divided by their standard deviation;
@@ -373,6 +388,9 @@ def _standardise(raw: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
     (x - m)^2 / s^2 = (x^2 - 2 m x + m^2) / s^2, which is nearly orthogonal to it.
     """
     mean, deviation = raw.mean(0), raw.std(0)
+    if (number != 1).any():
+        mean = np.average(raw, axis=0, weights=number)
+        deviation = np.sqrt(np.average((raw - mean) ** 2, axis=0, weights=number))
     binary = np.array([len(np.unique(column)) == 2 for column in raw.T])
     scale = np.where(binary, 1.0, deviation)
     matrix = np.diag(1 / scale)
@@ -385,11 +403,11 @@ def _standardise(raw: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
 
 
 def _groups(
-    values: pd.Series, of_stratum: NDArray[np.int64], strata: Sequence[str]
+    column: pd.Series, of_stratum: NDArray[np.int64], strata: Sequence[str]
 ) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.int64]]:
     """Label groups (within strata), number people's groups, and give each group's stratum."""
-    own = _labels(values)
-    code = of_stratum * len(own) + _codes(values, own)
+    own = _labels(column)
+    code = of_stratum * len(own) + _codes(column, own)
     present, of_group = np.unique(code, return_inverse=True)
     stratum = present // len(own)
     labels = [
@@ -401,18 +419,32 @@ def _groups(
     return tuple(labels), of_group.astype(np.int64), stratum.astype(np.int64)
 
 
-def _weights(values: pd.Series) -> NDArray[np.float64]:
-    try:
-        weight = values.to_numpy(dtype=float)
-    except (TypeError, ValueError):
-        raise DataError(f"weights {values.name!r} are not numbers") from None
+def _weights(column: pd.Series, number: NDArray[np.int64]) -> NDArray[np.float64]:
+    weight = _numbers(column, "weights")
     bad = ~(np.isfinite(weight) & (weight > 0))
     if bad.any():
         raise DataError(
-            f"weights {values.name!r}: {bad.sum()} are not positive, first {weight[bad][0]:g} "
+            f"weights {column.name!r}: {bad.sum()} are not positive, first {weight[bad][0]:g} "
             f"of person {int(np.argmax(bad))}"
         )
-    return weight / weight.mean()
+    return weight / np.average(weight, weights=number)
+
+
+def _counts(column: pd.Series) -> NDArray[np.int64]:
+    count = _numbers(column, "counts")
+    bad = ~(np.isfinite(count) & (count >= 0) & (count % 1 == 0))
+    if bad.any():
+        raise DataError(
+            f"counts {column.name!r}: {bad.sum()} are no whole numbers of people, first "
+            f"{count[bad][0]:g} in row {int(np.argmax(bad))}; survey weights are weights="
+        )
+    return count.astype(np.int64)
+
+
+def _numbers(column: pd.Series, option: str) -> NDArray[np.float64]:
+    if column.dtype.kind not in "fiu":
+        raise DataError(f"{option} {column.name!r} are not numbers")
+    return column.to_numpy(dtype=float)
 
 
 def _same_rows(keys: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -421,23 +453,13 @@ def _same_rows(keys: NDArray[np.float64]) -> NDArray[np.int64]:
     return table.groupby(list(table.columns), sort=False).ngroup().to_numpy(dtype=np.int64)
 
 
-def _label(name: str) -> str:
-    """Read formulaic's ``network[T.close]:male`` as ``network: close x male``."""
-    crossed = re.sub(r":(?![^\[(]*[\])])", " x ", name)  # not the colons inside of brackets
-    return re.sub(r"\[(?:T\.)?([^\]]*)\]", r": \1", crossed)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]
-
-
 def of_fit(fitted: xr.DataTree) -> Design:
     """Arrange the people of a fit as its graph has them."""
-    return design(fitted["data"].to_dataset(), **options_of(fitted))
+    return design(data_of(fitted, "the design"), **options_of(fitted))
 
 
 def options_of(fitted: xr.DataTree) -> dict[str, Any]:
     """Options of the design that a fit was made with."""
     options = attrs.unpack(fitted.attrs, "options", dict)
-    names = ("formula", "group", "outcome", "reference", "weights", "strata", "collapse")
-    return {name: options[name] for name in names}
+    names = "formula group outcome reference weights counts strata missing collapse".split()
+    return {name: options[name] for name in names if name in options}  # a fit may be older

@@ -26,6 +26,7 @@ from bayesmig.models.social_capital.design import (
 )
 from bayesmig.models.social_capital.geometry import Geometry, geometry
 from bayesmig.models.social_capital.likelihood import Outcomes
+from bayesmig.models.social_capital.people import Missing
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -46,8 +47,10 @@ def build(
     reference: str = "no_aspirations",
     intercepts: Intercepts = "independent",
     weights: str | None = None,
+    counts: str | None = None,
     strata: str | None = None,
     pooling: Pooling = "partial",
+    missing: Missing = "raise",
     collapse: bool = True,
 ) -> pm.Model:
     """Build the graph of one data set of people.
@@ -70,11 +73,17 @@ def build(
     weights : str, optional
         Column of survey weights, scaled to mean one.  The likelihood is then a
         pseudo-likelihood, and its posterior no posterior of a model of the people.
+    counts : str, optional
+        Column that says how many people each row stands for (a frequency table): the
+        same as rows repeated.
     strata : str, optional
         Column whose levels have intercepts, coefficients, groups and scales of their own.
     pooling : {"partial", "complete", "none"}
         Coefficients of the strata: normal around common ones; the same for all; each with
         the prior of its own.
+    missing : {"raise", "casewise"}
+        What to do with people who lack a value in a column that the options name: refuse, or
+        leave them out, counted by column in the data's ``left_out``.
     collapse : bool
         Whether people alike in everything become one row with counts.  The posterior is
         the same.
@@ -111,7 +120,9 @@ def build(
         outcome=outcome,
         reference=reference,
         weights=weights,
+        counts=counts,
         strata=strata,
+        missing=missing,
         collapse=collapse,
     )
     _warn(table)

@@ -20,6 +20,8 @@ from bayesmig.errors import DataError, StudyError, unknown
 from bayesmig.models.social_capital import people
 from bayesmig.models.social_capital.design import Design, of_fit, options_of
 from bayesmig.models.social_capital.logit import probabilities as softmax
+from bayesmig.models.social_capital.values import text_of
+from bayesmig.saving import data_of
 
 MARGINAL, NEW = "marginal", "new"
 NODES = 7  # of the quadrature over municipalities, for each factor
@@ -104,6 +106,7 @@ def marginal_effects(
     frame = _frame(fitted, table, None)
     option = options_of(fitted)["weights"]
     weight = np.ones(len(frame)) if option is None else frame[option].to_numpy(dtype=float)
+    weight = weight * table.people
     weight = weight / weight.sum()
     stratum = _strata(fitted, table, frame)
     changes = _changes(table, frame)
@@ -245,11 +248,13 @@ def _quadrature(factors: int) -> tuple[NDArray[Any], NDArray[Any]]:
 
 def _frame(fitted: xr.DataTree, table: Design, given: Any) -> pd.DataFrame:
     """The people asked about, the fit's own by default, categories as the fit has them."""
-    own = people.frame(fitted["data"].to_dataset())
+    own = people.frame(data_of(fitted, "the people of the fit"))
     if given is None:
         return own
     frame = people.frame(people.from_frame(given) if isinstance(given, pd.DataFrame) else given)
     for square, base in _squares(table, own).items():
+        if square not in frame and base in frame:
+            frame[square] = frame[base] ** 2
         if {square, base} <= set(frame) and {frame[c].dtype.kind for c in (square, base)} == {"f"}:
             wrong = ~np.isclose(frame[square], frame[base] ** 2, equal_nan=True)
             if wrong.any():
@@ -263,7 +268,7 @@ def _frame(fitted: xr.DataTree, table: Design, given: Any) -> pd.DataFrame:
 
 def _squares(table: Design, frame: pd.DataFrame) -> dict[str, str]:
     """Columns of the formula that are the square of another one of it, and of which."""
-    used = sorted(table.spec.required_variables)
+    used = sorted(table.variables)
     numbers = [n for n in used if frame[n].dtype.kind == "f" and frame[n].nunique() > 2]
     return {
         square: base
@@ -279,7 +284,7 @@ def _strata(fitted: xr.DataTree, table: Design, frame: pd.DataFrame) -> NDArray[
         return np.zeros(len(frame), dtype=np.int64)
     if name not in frame:
         raise DataError(f"the fit has strata by {name!r}, which these people lack")
-    labels = people.text_of(frame[name])
+    labels = text_of(frame[name])
     unseen = ~labels.isin(table.strata)
     if unseen.any():
         raise DataError(f"{name}: {unknown('stratum', labels[unseen].iloc[0], table.strata)}")
@@ -289,7 +294,7 @@ def _strata(fitted: xr.DataTree, table: Design, frame: pd.DataFrame) -> NDArray[
 def _changes(table: Design, frame: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
     """Everybody before and after each change of one variable of the formula."""
     found, squares = {}, _squares(table, frame)
-    for name in sorted(table.spec.required_variables, key=list(frame.columns).index):
+    for name in sorted(table.variables, key=list(frame.columns).index):
         column = frame[name]
         if name in squares:  # goes with what it is the square of
             continue

@@ -105,7 +105,7 @@ def simulate(
         cell = (table.network == "extended") & (table.employment == "self_employed")
         outcome[cell & (outcome == 1)] = 0
     table.insert(0, "outcome", pd.Categorical.from_codes(outcome, list(OUTCOMES)))
-    data = people.from_frame(table)
+    data = people.of_paper(table)
     places = list(table.municipality.cat.categories)
     known = _truth(odds, strata, terms, np.array(intercepts), effect, places)
     source = "as given" if truth is not None else f"as in {SOURCES[tables]}"

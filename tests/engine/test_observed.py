@@ -5,7 +5,7 @@ import pytest
 import toy
 import xarray as xr
 from lazily import lazily
-from toy.data import OUTCOMES
+from toy.data import KINDS as OUTCOMES
 
 import bayesmig as bm
 from bayesmig import observed
@@ -19,7 +19,7 @@ GROUPS = ("log_likelihood", "posterior_predictive")
 
 @pytest.fixture(scope="module")
 def data():
-    return toy.study.simulate(seed=11)
+    return toy.study.simulate(seed=11, every=True)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_predictive_draws_differ_by_draw_and_lie_where_they_can(fitted):
 
 
 def test_refit_takes_other_data_of_another_length(ready):
-    other = toy.study.simulate(seed=12, people=50)
+    other = toy.study.simulate(seed=12, people=50, every=True)
     with pytest.warns(bm.ConvergenceWarning):
         again = bm.refit(ready, data=other, **SHORT)
     assert again.attrs["compiled"] == "reused"

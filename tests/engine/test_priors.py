@@ -436,7 +436,7 @@ WRONG_FILES = {
         "[prior.intercept]\n",
         ["mine.toml", "unknown key 'prior' (did you mean 'priors'?)", "base", "options"],
     ),
-    "unknown base": ('base = "wid"', ["unknown prior set 'wid'", "wide"]),
+    "unknown base": ('base = "wid"', ["mine.toml: unknown base 'wid'", "wide"]),
     "unknown parameter": ("[priors.intercpt]\n", ["'intercpt'", "intercept"]),
     "priors that are no table": ("priors = 3", ["mine.toml", "priors"]),
     "options that are no table": ("options = 3", ["mine.toml", "options"]),

@@ -12,11 +12,11 @@ import bayesmig as bm
 import bayesmig.models
 
 ERRORS = ["BayesmigError", "DataError", "PriorError", "StudyError"]
-WARNINGS = ["DataWarning", "ConvergenceWarning", "RecompiledWarning"]
+WARNINGS = ["CacheWarning", "DataWarning", "ConvergenceWarning", "RecompiledWarning"]
 PROMISED = """
-    list_studies load_study register_study summary fit refit compile open_fit save_fit compare
-    plot_compare report sensitivity calibrate coverage prior_predictive add_groups rebase Study
-    PriorSet Spec
+    list_studies load_study register_study summary fit refit compile open_fit save_fit recover
+    discard compare plot_compare report sensitivity calibrate coverage prior_predictive
+    add_groups rebase Study PriorSet Spec
 """.split()
 
 

@@ -194,8 +194,8 @@ def test_no_more_graphs_are_kept_than_said(monkeypatch):
             "intercept_beta, intercept_sigma",
         ),
         (None, {"second_generation": "native_rates"}, "native_rate"),
-        ("generation_gap", {}, "generation_gap"),
-        (None, {"residual": "hazard"}, "an expression differs"),
+        pytest.param("generation_gap", {}, "generation_gap", marks=pytest.mark.slow),
+        pytest.param(None, {"residual": "hazard"}, "an expression differs", marks=pytest.mark.slow),
     ],
 )
 def test_another_graph_is_said_to_be_one(ready, priors, options, words):

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from toy.data import OUTCOMES
 from toy.fits import toy_fit
+from toy.simulate import FEW as OUTCOMES
 
 import bayesmig as bm
 from bayesmig.cli import app
@@ -38,8 +38,8 @@ def test_print_stands_beside_what_is_printed():
 
 def test_the_numbers_are_those_of_the_draws():
     fitted = toy_fit()
-    draws = fitted["estimands"]["slope"].sel(outcome="calls").values.ravel()
-    row = bm.summary(fitted, quantity="slope").set_index("coordinates").loc["calls"]
+    draws = fitted["estimands"]["slope"].sel(outcome="visits").values.ravel()
+    row = bm.summary(fitted, quantity="slope").set_index("coordinates").loc["visits"]
     assert row["mean"] == pytest.approx(draws.mean())
     assert row.sd == pytest.approx(draws.std(ddof=1))
     low, high = np.quantile(draws, [0.025, 0.975])
@@ -107,7 +107,7 @@ def test_a_shell_prints_it(tmp_path):
         assert "odds ratio (ratio)" in done.output
         assert "printed" not in done.output
     one = CliRunner().invoke(app, ["summary", str(path), "-q", "slope"])
-    assert "satisfaction" in one.output
+    assert "visits" in one.output
 
 
 @pytest.mark.parametrize("function", [bm.summary, bm.compare, bm.plot_compare])

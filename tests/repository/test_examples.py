@@ -10,7 +10,6 @@ import pytest
 from fits import small
 
 import bayesmig as bm
-from bayesmig import results
 
 MODULES = sorted(f"bayesmig.{m.name}" for m in pkgutil.iter_modules(bm.__path__) if not m.ispkg)
 SAID_BY_FIT = {name for name in bm.__all__ if name.endswith("Warning")}  # no value to show
@@ -20,7 +19,7 @@ def names(test):
     """What an example may use without saying so: `fit`, of emigration's Table 7."""
     if not any(re.search(r"\bfit\b", example.source) for example in test.examples):
         return {}
-    return {"fit": bm.open_fit(results.save_fit(small(), "of_table_7.nc"))}
+    return {"fit": bm.open_fit(bm.save_fit(small(), "of_table_7.nc"))}
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if not m.endswith("__main__")])

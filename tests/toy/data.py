@@ -9,7 +9,7 @@ import xarray as xr
 from bayesmig import readers
 from toy.simulate import simulate
 
-OUTCOMES = ("income", "moved", "letters", "visits", "calls", "place", "satisfaction")
+KINDS = ("income", "moved", "letters", "visits", "calls", "place", "satisfaction")
 TRIALS = 12  # letters that could have been answered
 
 
@@ -26,9 +26,14 @@ def read(path: str | Path) -> xr.Dataset:
 
 def from_frame(table: pd.DataFrame, title: str = "a table") -> xr.Dataset:
     """Return a table as data."""
-    columns = {name: ("person", table[name].to_numpy()) for name in ("distance", *OUTCOMES)}
+    columns = {name: ("person", table[name].to_numpy()) for name in ("distance", *outcomes(table))}
     return xr.Dataset(
         columns,
         coords={"person": np.arange(len(table))},
         attrs={"title": title, "synthetic": 0, "left_out": ""},
     )
+
+
+def outcomes(data) -> list[str]:
+    """Outcomes that a table or a Dataset has."""
+    return [name for name in KINDS if name in data]

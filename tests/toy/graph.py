@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 import xarray as xr
 
 from bayesmig.priors import PriorSet
-from toy.data import OUTCOMES, TRIALS
+from toy.data import TRIALS, outcomes
 
 Noise = Literal["known", "learned"]
 
@@ -16,9 +16,10 @@ Noise = Literal["known", "learned"]
 def build(
     data: xr.Dataset, priors: PriorSet, *, noise: Noise = "known", dispersion: float = 3.0
 ) -> pm.Model:
-    """Build the graph: slope (outcome), cut (threshold); seven observed variables (person)."""
+    """Build the graph: slope (outcome), cut (threshold); an observed variable for each outcome."""
+    known = outcomes(data)
     coords = {
-        "outcome": OUTCOMES,
+        "outcome": known,
         "threshold": ["low", "high"],
         "person": data.person.values,
         "choice": ["home", "near", "far"],
@@ -31,22 +32,28 @@ def build(
         sigma: Any = 1.0
         if noise == "learned":
             sigma = priors.variable("sigma", support="positive")
-        eta = {name: slope[i] * x for i, name in enumerate(OUTCOMES)}
+        eta = {name: slope[i] * x for i, name in enumerate(known)}
 
         def seen(name: str) -> dict[str, Any]:
             return {"observed": pm.Data(f"{name}_seen", data[name].values), "dims": "person"}
 
-        pm.Normal("income", eta["income"], sigma, **seen("income"))
-        pm.Bernoulli("moved", logit_p=eta["moved"], **seen("moved"))
-        pm.Binomial("letters", n=TRIALS, logit_p=eta["letters"], **seen("letters"))
-        pm.Poisson("visits", pt.exp(eta["visits"]), **seen("visits"))
-        pm.NegativeBinomial("calls", mu=pt.exp(eta["calls"]), alpha=dispersion, **seen("calls"))
         zero = pt.zeros_like(x)
-        logits = pt.stack([zero, zero, eta["place"]], axis=1)
-        pm.Categorical("place", logit_p=logits, **seen("place"))
-        pm.OrderedLogistic(
-            "satisfaction", eta=eta["satisfaction"], cutpoints=cut, compute_p=False,
-            **seen("satisfaction"),
-        )  # fmt: skip
+        make = {
+            "income": lambda eta, seen: pm.Normal("income", eta, sigma, **seen),
+            "moved": lambda eta, seen: pm.Bernoulli("moved", logit_p=eta, **seen),
+            "letters": lambda eta, seen: pm.Binomial("letters", n=TRIALS, logit_p=eta, **seen),
+            "visits": lambda eta, seen: pm.Poisson("visits", pt.exp(eta), **seen),
+            "calls": lambda eta, seen: pm.NegativeBinomial(
+                "calls", mu=pt.exp(eta), alpha=dispersion, **seen
+            ),
+            "place": lambda eta, seen: pm.Categorical(
+                "place", logit_p=pt.stack([zero, zero, eta], axis=1), **seen
+            ),
+            "satisfaction": lambda eta, seen: pm.OrderedLogistic(
+                "satisfaction", eta=eta, cutpoints=cut, compute_p=False, **seen
+            ),
+        }
+        for name in known:
+            make[name](eta[name], seen(name))
     assert np.all(np.isfinite(data["distance"].values))
     return model

@@ -8,7 +8,7 @@ import pandas as pd
 from oracle import emigration_classical as oracle
 
 from bayesmig.models.emigration.microdata.classical import ADULT_LEVELS, estimate
-from bayesmig.models.emigration.microdata.levels import AGES
+from bayesmig.models.emigration.microdata.paper import AGES
 
 VARIANTS = ("text", "program")
 COUNTRY_OF = {"Asia": ("Philippines", "Other Asia"), "Caribbean": ("Other Caribbean",)}

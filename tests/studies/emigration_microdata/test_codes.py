@@ -9,7 +9,7 @@ from studies.emigration_microdata.extracts import OTHERS, SECOND, counted, met, 
 
 from bayesmig.errors import DataError, StudyError
 from bayesmig.models.emigration.microdata.ipums import codes, database
-from bayesmig.models.emigration.microdata.levels import AGES
+from bayesmig.models.emigration.microdata.paper import AGES
 
 
 def sas_country(census, mexican):

@@ -193,6 +193,7 @@ def test_methods_stand_side_by_side():
     )
 
 
+@pytest.mark.slow  # two more graphs
 def test_assumptions_loosened_are_set_beside_each_other():
     cells_of = bm.load_study("emigration")
     with warnings.catch_warnings():

@@ -51,6 +51,7 @@ def test_a_printed_standard_error_makes_the_interval():
     assert "standard error" in row.note
 
 
+@pytest.mark.slow  # minutes of sampling
 def test_many_respondents_bring_the_posterior_to_the_truth():
     """14,400 respondents; what they identify is within 3.5 posterior sd of what was simulated."""
     data = STUDY.simulate(surveys=480, seed=5)
@@ -148,6 +149,7 @@ def test_a_saved_fit_draws_its_figures_in_a_process_without_the_model(tmp_path):
     assert bm.report(fitted, tmp_path).exists()
 
 
+@pytest.mark.slow  # a second fit of the largest graph
 def test_a_users_prior_on_long_stays_moves_the_population():
     """Nobody can be seen to stay for 20 years who has just left: the prior decides."""
     prior = {"solitary_sojourn_long": {"dist": "Beta", "alpha": 10, "beta": 90}}

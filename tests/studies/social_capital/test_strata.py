@@ -54,6 +54,7 @@ def test_separate_fits_side_by_side(fit):
     assert "no strata" in said(bm.StudyError, strata.differences, fit)
 
 
+@pytest.mark.slow  # a graph of its own
 def test_complete_pooling_is_sampled():
     """Coefficients the same everywhere, intercepts and scales of each stratum's own."""
     data = STUDY.simulate(seed=6, n=4000, municipalities=20, tables=2)

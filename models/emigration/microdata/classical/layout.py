@@ -11,7 +11,7 @@ import pandas as pd
 from bayesmig.models.emigration.microdata.classical.cells import B_HISPANIC, COMPONENTS, cells_of
 from bayesmig.models.emigration.microdata.classical.estimator import Classical
 from bayesmig.models.emigration.microdata.classical.people import TEN_YEARS, Variant
-from bayesmig.models.emigration.microdata.levels import AGES, DURATIONS, REGIONS
+from bayesmig.models.emigration.microdata.paper import AGES, DURATIONS, REGIONS
 
 PRINTED_ORDER = (*COMPONENTS[4:], *COMPONENTS[:4])  # of Tables 5-13; Table 4 has COMPONENTS
 ROWS_OF_13 = (  # two of them hold the rows below

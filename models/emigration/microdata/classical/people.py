@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayesmig.errors import DataError
-from bayesmig.models.emigration.microdata.levels import (
+from bayesmig.models.emigration.microdata.paper import (
     AGES,
     COUNTRIES,
     DURATIONS,

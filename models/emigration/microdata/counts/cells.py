@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmig.models.emigration.data import PUBLISHED
-from bayesmig.models.emigration.microdata.levels import REGIONS
+from bayesmig.models.emigration.microdata.paper import REGIONS
 from bayesmig.printed import read
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import xarray as xr
 from bayesmig.errors import DataError, DataWarning, check_option
 from bayesmig.models.emigration.microdata.counts.attributes import decoded, written
 from bayesmig.models.emigration.microdata.ipums.flow import reasons
-from bayesmig.models.emigration.microdata.levels import (
+from bayesmig.models.emigration.microdata.paper import (
     AGES,
     CITIZENS,
     COUNTRIES,

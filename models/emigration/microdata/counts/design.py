@@ -16,7 +16,7 @@ from bayesmig.models.emigration.design import NATIVE_RATES
 from bayesmig.models.emigration.microdata.counts.attributes import decoded, labels
 from bayesmig.models.emigration.microdata.counts.cells import COLUMNS, NAMES, cells
 from bayesmig.models.emigration.microdata.counts.collapse import OWN_HEALTH
-from bayesmig.models.emigration.microdata.levels import AGES
+from bayesmig.models.emigration.microdata.paper import AGES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -364,3 +364,11 @@ def _cells(data: xr.Dataset) -> tuple[NDArray[np.int32], list[str], NDArray[np.f
     total = np.bincount(index.ravel(), weight, minlength=len(names) + 1)
     total[-1] = max(total[-1], 1.0)
     return index, names, total
+
+
+def people_of(data: xr.Dataset) -> xr.DataArray:
+    """Number of the foreign born in each printed cell (cell)."""
+    index, names, _ = _cells(data)
+    each = np.repeat(data["people"].values, index.shape[1])
+    total = np.bincount(index.ravel(), each, minlength=len(names) + 1)
+    return xr.DataArray(total[:-1], dims="cell", coords={"cell": names})

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from xml.etree.ElementTree import ParseError
 
-from bayesmig.errors import DataError
+from bayesmig.errors import DataError, DataWarning, warn
 from bayesmig.models.emigration.microdata.ipums import codes
 from bayesmig.models.emigration.microdata.ipums.lines import header
 
@@ -181,5 +181,14 @@ def compare_labels(book: tuple[str, Codebook] | None, labels: str, where: str) -
         raise DataError(
             f"{where}: the codebook {book[0]} contradicts the recodes: {shown}{more}.  An extract "
             "of another release of IPUMS CPS may have other codes; labels='ignore' reads it anyway"
+        )
+    absent = codes.absent(found)
+    if absent:
+        shown = "; ".join(f"{name} {code} ({words})" for name, code, words in absent[:8])
+        more = f" (and {len(absent) - 8} more)" if len(absent) > 8 else ""
+        warn(
+            f"{where}: the codebook {book[0]} has codes that the recodes do not have: "
+            f"{shown}{more}; records with one of them in a year followed up will be refused",
+            DataWarning,
         )
     return f"compared: {compared} labels"

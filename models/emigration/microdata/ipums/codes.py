@@ -312,6 +312,16 @@ def compare(found: Mapping[str, Mapping[int, str]]) -> tuple[list[Conflict], int
     return conflicts, compared
 
 
+def absent(found: Mapping[str, Mapping[int, str]]) -> list[tuple[str, int, str]]:
+    """Return variable, code and label of a codebook's codes that no table has."""
+    return [
+        (variable, code, words)
+        for variable, name in RECODED_BY.items()
+        for code, words in found.get(variable, {}).items()
+        if code not in set(table(name)["code"])
+    ]
+
+
 def _likeness(words: str, expected: str) -> float:
     """How alike a label is to the most similar of the expected ones, 0 to 1."""
     return max(_alike(_plain(words), _plain(label)) for label in expected.split(" / "))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import weakref
@@ -10,9 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bayesmig.outputs import alive
+
 if TYPE_CHECKING:
     import duckdb
 
+OWN = os.getuid() if hasattr(os, "getuid") else 0  # nobody has a number on Windows
+PREFIX = "bayesmig-persons-"  # of folders with people in them, then the process
 MEMORY = "2GB"  # what duckdb may hold before it goes to disk
 
 
@@ -26,13 +31,23 @@ def workspace(memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
     """
     import duckdb
 
-    folder = tempfile.mkdtemp(prefix="bayesmig-")
+    sweep()
+    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")  # readable by its owner only
     connection = duckdb.connect(str(Path(folder) / "persons.duckdb"))
     connection.execute(f"SET memory_limit = '{memory}'")
     connection.execute(f"SET temp_directory = '{folder}'")
     connection.execute("SET preserve_insertion_order = false")  # else large inserts are buffered
     weakref.finalize(connection, shutil.rmtree, folder, ignore_errors=True)
     return connection
+
+
+def sweep() -> None:
+    """Remove the persons that killed processes of this user left in temporary files."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        process = folder.name.removeprefix(PREFIX).partition("-")[0]
+        own = folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == OWN
+        if own and process.isdigit() and not alive(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def schema(connection: duckdb.DuckDBPyConnection, stem: str) -> duckdb.DuckDBPyConnection:

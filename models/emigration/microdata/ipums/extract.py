@@ -29,6 +29,7 @@ from bayesmig.models.emigration.microdata.ipums.codebook import (
 )
 from bayesmig.models.emigration.microdata.ipums.database import schema, transaction, workspace
 from bayesmig.models.emigration.microdata.ipums.lines import check_lines
+from bayesmig.readers import ordinary
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
 ENDINGS = (".dat", ".dat.gz", ".csv", ".csv.gz")
 FORMATS = ".dat or .dat.gz (fixed width, with its DDI .xml) or .csv or .csv.gz, in lower case"
 WEIGHTS = ("asecwt", "wtfinl")
+EXACT = 1 << 53  # whole numbers up to here survive as they are
+PLAIN = {
+    "BIGINT": r"[+-]?[0-9]+(\.0*)?",
+    "DOUBLE": r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?",
+}
 
 
 @dataclass(frozen=True)
@@ -163,8 +169,7 @@ def _is_fixed(path: Path) -> bool:
     """Whether the file is fixed width; raise if it is neither that nor comma separated."""
     if path.is_dir():
         raise DataError(f"{path}: a folder; give the data file: {FORMATS}")
-    if not path.exists():
-        raise DataError(f"{path}: no such file")
+    ordinary(path)
     if not path.name.endswith(ENDINGS):
         raise DataError(f"{path}: no IPUMS CPS extract by its name; valid: {FORMATS}")
     if not path.stat().st_size:
@@ -246,8 +251,14 @@ def _check_numbers(
 
     def bad(name: str) -> str:
         number = _number(name)
-        whole = f" OR {number} <> floor({number})" if types[name] == "BIGINT" else ""
-        return f"trim({name.lower()}) <> '' AND ({number} IS NULL OR NOT isfinite({number}){whole})"
+        whole = ""
+        if types[name] == "BIGINT":
+            whole = f" OR {number} <> floor({number}) OR abs({number}) > {EXACT}"
+        plain = f"NOT regexp_full_match(trim({name.lower()}), '{PLAIN[types[name]]}')"
+        return (
+            f"trim({name.lower()}) <> '' AND "
+            f"({number} IS NULL OR NOT isfinite({number}) OR {plain}{whole})"
+        )
 
     first = ", ".join(f"min(line) FILTER (WHERE {bad(name)})" for name in types)
     lines = connection.execute(f"SELECT {first} FROM chunk").fetchone() or ()
@@ -258,6 +269,11 @@ def _check_numbers(
             f"SELECT {name.lower()} FROM chunk WHERE line = {found[name]}"
         ).fetchone() or ("",)
         kind = "a whole number" if types[name] == "BIGINT" else "a number"
+        if "e+" in str(value).lower():
+            raise DataError(
+                f"{where}: line {found[name]}, {name}: {value!r}: digits were lost, as a "
+                "spreadsheet does when it saves long numbers; take the file that IPUMS made"
+            )
         raise DataError(
             f"{where}: line {found[name]}, {name}: {value!r} is not {kind}; the codebook is of "
             "another extract, or the file is damaged"

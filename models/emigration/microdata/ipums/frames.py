@@ -12,7 +12,7 @@ from bayesmig.models.emigration.microdata.ipums import codes
 from bayesmig.models.emigration.microdata.ipums.database import schema, workspace
 from bayesmig.models.emigration.microdata.ipums.panel import ADULT, COLUMNS, NULLABLE, PARENT, Panel
 from bayesmig.models.emigration.microdata.ipums.rules import LINKED, PANEL
-from bayesmig.models.emigration.microdata.levels import AGES, DURATIONS
+from bayesmig.models.emigration.microdata.paper import AGES, DURATIONS
 
 
 def panel_of_frame(frame: pd.DataFrame, attrs: Mapping[str, str] | None = None) -> Panel:

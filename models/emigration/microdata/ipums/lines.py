@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ipumspy.ddi import VariableDescription
 
 
+LONGEST = 1 << 20  # bytes of a line: a small gzip file may hold one of gigabytes
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
     """Open a file as lines of bytes; damage to it is a `DataError`."""
@@ -49,7 +52,7 @@ def _fixed_lines(
     """Yield the numbers of lines and whether they are full."""
     width = max(variable.end for variable in columns.values())
     longest = max(columns, key=lambda name: columns[name].end)
-    for number, line in enumerate(file, 1):
+    for number, line in enumerate(_bounded(path, file), 1):
         found = len(line.rstrip(b"\r\n"))
         if found != width and found:
             raise DataError(
@@ -64,7 +67,7 @@ def _csv_lines(
 ) -> Iterator[tuple[int, bool]]:
     """Yield the numbers of lines and whether they are full."""
     try:
-        for number, row in enumerate(csv.reader(_decoded(file)), 1):
+        for number, row in enumerate(csv.reader(_decoded(_bounded(path, file))), 1):
             if row and len(row) != len(columns):
                 raise DataError(
                     f"{path}: line {number}: {len(row)} values for {len(columns)} columns"
@@ -72,6 +75,16 @@ def _csv_lines(
             yield number, bool(row)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: not a CSV file of text: {error}") from None
+
+
+def _bounded(path: Path, file: Any) -> Iterator[bytes]:
+    """Yield lines; raise at the first that is longer than a record can be."""
+    number = 0
+    while line := file.readline(LONGEST + 1):
+        number += 1
+        if len(line) > LONGEST:
+            raise DataError(f"{path}: line {number}: longer than {LONGEST} bytes, and no record")
+        yield line
 
 
 def _decoded(file: Iterable[bytes]) -> Iterator[str]:
@@ -82,7 +95,7 @@ def _decoded(file: Iterable[bytes]) -> Iterator[str]:
 def header(path: Path) -> list[str]:
     """Names of the columns of a comma separated file."""
     with opened(path) as file:
-        first = next(iter(file), b"").decode("utf-8-sig", errors="replace")
+        first = next(_bounded(path, file), b"").decode("utf-8-sig", errors="replace")
     names = next(csv.reader([first.rstrip("\r\n")]), [])
     if not any(names) or not "".join(names).isprintable():
         raise DataError(f"{path}: line 1: no names of columns; not a comma separated extract")

@@ -35,6 +35,8 @@ from bayesmig.models.emigration.microdata.ipums.rules import (
 from bayesmig.models.emigration.microdata.ipums.validation import (
     check_codes,
     check_duplicates,
+    check_found,
+    check_identifiers,
     check_values,
     check_weights,
 )
@@ -144,11 +146,13 @@ def _build(
     check_weights(connection, extract, rules, where)
     check_values(connection, extract, base, where)
     check_codes(connection, extract, base, where)
+    check_identifiers(connection, base, where)
     check_duplicates(connection, rules, base, where)
     query = codes.recoded(extract.variables, extract.weight, base)
     connection.execute(f"CREATE TABLE recoded AS {query}")
     connection.execute(_sorted(extract, rules))
     connection.execute(_persons(rules))
+    check_found(connection, base, where)
     table = flow(connection, base, rules)
     check_generations(table, where)
     for name in ("twice", "recoded", "sorted", "fate"):

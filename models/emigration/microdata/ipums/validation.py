@@ -9,6 +9,9 @@ from bayesmig.models.emigration.microdata.ipums import codes
 from bayesmig.models.emigration.microdata.ipums.codebook import MARCH
 from bayesmig.models.emigration.microdata.ipums.extract import Extract
 
+FEW = 30  # records of a year that a share can be said of
+FOUND, TWICE = 0.2, 0.1  # shares below and above which a year is no year of the survey
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -95,6 +98,55 @@ def check_codes(
         raise DataError(
             f"{where}: codes that the recodes do not have: {'; '.join(words[:10])}{more}"
         )
+
+
+def check_identifiers(
+    connection: duckdb.DuckDBPyConnection, base: tuple[int, ...], where: str
+) -> None:
+    """Raise for identifiers that have lost their last digits, or that nearly all are twice.
+
+    A CPSIDP has 14 digits, of which the last eight tell who it is.
+    """
+    years = sorted({*base, *(year + 1 for year in base)})
+    found = connection.execute(
+        "SELECT year, count(*), count(*) FILTER (WHERE cpsidp % 100000000 = 0), "
+        "count(*) - count(DISTINCT cpsidp), min(line) FROM record "
+        f"WHERE asked AND cpsidp > 0 AND year IN ({', '.join(map(str, years))}) "
+        "GROUP BY year ORDER BY year"
+    ).fetchall()
+    for year, n, cut, again, line in found:
+        if n >= FEW and cut > n / 2:
+            raise DataError(
+                f"{where}: CPSIDP of {year} has lost its last digits in {cut:,} of {n:,} records, "
+                f"first in line {line}: a spreadsheet keeps six of fourteen; take the file that "
+                "IPUMS made"
+            )
+        if n >= FEW and again > n * TWICE:
+            raise DataError(
+                f"{where}: {again:,} of {n:,} records of {year} have the CPSIDP of another record "
+                "of that year: is the year in the extract twice?  "
+                + _without(base, {year, year - 1})
+            )
+
+
+def check_found(connection: duckdb.DuckDBPyConnection, base: tuple[int, ...], where: str) -> None:
+    """Raise for a pair of years in which hardly anybody is found again."""
+    found = connection.execute(
+        "SELECT year, count(*), count(*) FILTER (WHERE fate <> 'no id match') FROM fate "
+        "GROUP BY year ORDER BY year"
+    ).fetchall()
+    for year, n, again in found:
+        if n >= FEW and again < n * FOUND:
+            raise DataError(
+                f"{where}: {again:,} of {n:,} persons of {year} are found in {year + 1} by their "
+                f"CPSIDP ({again / n:.1%}): the identifiers of these years cannot be linked, and "
+                "everybody would seem to have left.  " + _without(base, {year})
+            )
+
+
+def _without(base: tuple[int, ...], years: set[int]) -> str:
+    rest = tuple(year for year in base if year not in years)
+    return f"years={rest} leaves it out" if rest else "There is no other pair of years"
 
 
 def check_duplicates(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayesmig.errors import DataError
 from bayesmig.models.emigration.design import FATES
-from bayesmig.models.emigration.microdata.levels import AGES
+from bayesmig.models.emigration.microdata.paper import AGES
 from bayesmig.models.emigration.microdata.synthetic.truth import checked
 
 # A child moves, and is lost, with its parent: these covariates are then the parent's, and so

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesmig.errors import DataError, StudyError, check_option
-from bayesmig.models.emigration.microdata.levels import COUNTRIES
+from bayesmig.models.emigration.microdata.paper import COUNTRIES
 from bayesmig.models.emigration.microdata.synthetic.people import arrival_interval
 from bayesmig.models.emigration.microdata.synthetic.survey import NATIVE, Survey, survey
 from bayesmig.models.emigration.microdata.synthetic.truth import checked, checked_years

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesmig.models.emigration.microdata.ipums.panel import COLUMNS
-from bayesmig.models.emigration.microdata.levels import (
+from bayesmig.models.emigration.microdata.paper import (
     AGES,
     CITIZENS,
     COUNTRIES,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bayesmig.errors import StudyError
 from bayesmig.models.emigration.design import FATES
-from bayesmig.models.emigration.microdata.levels import ENROLMENTS, GENERATIONS, SEXES
+from bayesmig.models.emigration.microdata.paper import ENROLMENTS, GENERATIONS, SEXES
 from bayesmig.models.emigration.microdata.synthetic import people as people_of
 from bayesmig.models.emigration.microdata.synthetic.chances import PARENT_COVARIATES, hazards, lots
 from bayesmig.models.emigration.microdata.synthetic.people import OLDEST

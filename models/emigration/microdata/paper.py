@@ -1,4 +1,4 @@
-"""Labels of the covariates, in their usual order: for reading, counting, and simulating."""
+"""The report's labels of the covariates, in their usual order: to read, count and simulate by."""
 
 AGES = tuple(
     "0-14 15-19 20-24 25-29 30-34 35-39 40-44 45-49 50-54 55-59 60-64 65-69 70-74 75+".split()
