@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+import functools
+from functools import cached_property
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -457,7 +458,7 @@ def _packages() -> dict[str, str]:
     return {**own, **others}
 
 
-@cache
+@functools.cache
 def _installed() -> dict[str, str]:
     """Studies of other packages: reading what is installed takes a while, so once in a process."""
     return {point.name: point.value for point in entry_points(group=GROUP)}
