@@ -29,7 +29,7 @@ def build(
     priors: PriorSet,
     *,
     pooling: Pooling = "independent",
-    weakest: float = 0.1,
+    weakest: float = 0.2,
     strongest: float = 10.0,
 ) -> pm.Model:
     """Build the graph of a table of printed coefficients (Table 2).

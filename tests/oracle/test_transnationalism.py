@@ -35,7 +35,7 @@ def test_printed_coefficients(priors):
     found = likelihood(model, point)["printed"]
     for k in range(data.sizes["term"]):
         bounds = (
-            max(float(data.least_ratio[k]), 0.1),
+            max(float(data.least_ratio[k]), 0.2),
             min(float(data.greatest_ratio[k]), 10.0),
         )
         common = (point["rounding"][k], point["ratio_position"][k], *bounds)
