@@ -103,5 +103,5 @@ def _effects(priors: PriorSet, table: Design, pooling: Pooling) -> Any:
     common = priors.variable("common_effect", "predictor")
     spread = priors.variable("effect_spread", support="positive")
     which = pm.Data("predictor_of", table.predictor, dims="term")
-    centered = priors.centering("effect_spread", "term")
+    centered = pm.Data("effect_centred", table.centred, dims="term")
     return effects("effect", spread, centered, "term", mean=common[which])

@@ -136,11 +136,8 @@ def printing(seed: int) -> xr.Dataset:
 
 def store(name: str, n: int = N) -> Path:
     """Run, and write ``calibration/NAME.csv``."""
-    began = time.perf_counter()
+    began, commit = time.perf_counter(), _commit()
     table = run(name, n)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=FOLDER, capture_output=True, text=True
-    ).stdout.strip()
     path = FOLDER / "calibration" / f"{name}.csv"
     path.parent.mkdir(exist_ok=True)
     head = (
@@ -149,6 +146,12 @@ def store(name: str, n: int = N) -> Path:
     )
     path.write_text(head + table.to_csv(float_format="%.6g"), encoding="utf-8")
     return path
+
+
+def _commit() -> str:
+    """The commit whose code runs; "-dirty" if files differ from it."""
+    said = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(said, cwd=FOLDER, capture_output=True, text=True).stdout.strip()
 
 
 def stored(name: str) -> pd.DataFrame:
