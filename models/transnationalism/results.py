@@ -122,7 +122,7 @@ def _beside(rows: pd.DataFrame, digits: int) -> pd.DataFrame:
 def _coefficients(fit: xr.DataTree) -> pd.DataFrame:
     rows = bm.compare(fit, quantity="coefficient")
     table = _beside(rows, 3).set_axis(rows.coordinates).rename_axis("coefficient")
-    table.insert(1, "stars", rows.note.where(rows.note != "no star", "").str.replace("*", r"\*"))
+    table.insert(1, "stars", [note.replace("no star", "") for note in rows.note])
     return table.assign(contraction=rows.contraction.to_numpy())
 
 

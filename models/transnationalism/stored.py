@@ -74,16 +74,16 @@ def said_of(name: str) -> str:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Return a table as Markdown; numbers with three digits after the point, text as it is."""
+    """Return a table as Markdown; numbers with three digits after the point, stars as stars."""
     whole = {c: pd.api.types.is_integer_dtype(table[c]) for c in table}
     number = {c: pd.api.types.is_numeric_dtype(table[c]) for c in table}
     cells = pd.DataFrame(
-        {c: [_cell(x, whole[c]) for x in table[c]] if number[c] else table[c].fillna("")
+        {c: [_cell(x, whole[c]) for x in table[c]] if number[c] else table[c].fillna("").map(_plain)
          for c in table}
     )  # fmt: skip
     head = [table.index.name or "", *map(str, table)]
     marks = ["---", *("---:" if number[c] else "---" for c in table)]
-    rows = [[str(name), *row] for name, row in zip(table.index, cells.to_numpy(), strict=True)]
+    rows = [[_plain(name), *row] for name, row in zip(table.index, cells.to_numpy(), strict=True)]
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, marks, *rows])
 
 
@@ -100,6 +100,10 @@ def filled(card: str) -> str:
 def names(card: str) -> list[str]:
     """Return the names of a card's tables."""
     return [found["name"] for found in TABLE.finditer(card)]
+
+
+def _plain(words: object) -> str:
+    return str(words).replace("*", r"\*").replace("|", r"\|")
 
 
 def _cell(value: float, whole: bool) -> str:

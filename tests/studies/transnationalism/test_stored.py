@@ -73,9 +73,10 @@ def test_truths_of_the_prior_are_covered_and_ranks_uniform(name):
 
 def test_markdown():
     table = pd.DataFrame(
-        {"n": [1200, 3], "x": [0.12345, None], "words": ["a", None]}, pd.Index(["p", "q"], name="k")
+        {"n": [1200, 3], "x": [0.12345, None], "words": ["**", None]},
+        pd.Index(["p", "q"], name="k"),
     )
     assert stored.markdown(table) == (
-        "| k | n | x | words |\n| --- | ---: | ---: | --- |\n| p | 1,200 | 0.123 | a |\n"
+        "| k | n | x | words |\n| --- | ---: | ---: | --- |\n| p | 1,200 | 0.123 | \\*\\* |\n"
         "| q | 3 |  |  |"
     )
