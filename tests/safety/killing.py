@@ -15,6 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import h5netcdf  # noqa: F401  # once for all forks, as nutpie
+import nutpie  # noqa: F401
 import toy
 
 import bayesmig as bm
@@ -54,7 +56,9 @@ def end_at(place, number):
     def calibrating(*arguments):
         results.append(usual(*arguments))
         if len(results) == 3:
+            time.sleep(1)  # while the main thread writes the others, and is told of the end
             end()
+            time.sleep(1)
         return results[-1]
 
     def anywhere(*arguments):
@@ -90,6 +94,7 @@ def child(run):
             end_at(run["at"], number)
         else:
             end_after(folder, run["after"], number)
+    print("on disk:", *sorted(p.name for p in folder.rglob("*.nc")), flush=True)
     sys.argv = ["bayesmig", *run["words"]]
     cli.main()
 
@@ -97,7 +102,8 @@ def child(run):
 def main():
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" ignores it
     bm.register_study(toy.study)
-    bm.compile("toy", toy.study.example())
+    ready = bm.compile("toy", toy.study.example())
+    ready.graph.bind(ready.model, 1).native()
     codes = []
     for run in json.loads(Path(sys.argv[1]).read_text()):
         process = os.fork()

@@ -112,7 +112,14 @@ def test_a_calibration_that_is_stopped_counts_what_is_finished(tmp_path):
     )
     assert codes == [143, -9, 0]
     said = (tmp_path / "log").read_text()
-    assert "interrupted: 3 of 6 data sets" in said
+
+    def files(text):
+        return text.splitlines()[0].split()
+
+    first, second, third = said.split("on disk:")[1:]
+    assert "interrupted: 3 of 6 data sets" in first
+    assert len(files(second)) == 3
+    assert len(files(third)) == 5
     assert "\n6 data sets, truth drawn from the prior" in said
     assert names(tmp_path) == ["out", "plan.json"]
     assert names(tmp_path / "out") == []
