@@ -2,7 +2,8 @@
 
 ``python killing.py PLAN``: PLAN is a JSON file with a list of runs, each a dict with folder,
 words (of the command line), and perhaps at (a place), signal (its name) and after (seconds
-from the first draw on disk).  Prints a list of exit codes, negative for signals.
+from the first draw on disk).  Prints a list of exit codes, negative for signals; the log in
+each folder says what was there when each of its runs began.
 """
 
 import json
@@ -94,7 +95,8 @@ def child(run):
             end_at(run["at"], number)
         else:
             end_after(folder, run["after"], number)
-    print("on disk:", *sorted(p.name for p in folder.rglob("*.nc")), flush=True)
+    there = (p.relative_to(folder) for p in folder.rglob("*") if p.name != "log")
+    print("on disk:", json.dumps(sorted(map(str, there))), flush=True)
     sys.argv = ["bayesmig", *run["words"]]
     cli.main()
 
