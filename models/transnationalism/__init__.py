@@ -10,5 +10,5 @@ study = Study(
         "Table 2; from Portes et al. 2002, Guarnizo et al. 2002, Itzigsohn and Saucedo 2002."
     ),
     package=__name__,
-    sampling={"draws": 2000},
+    sampling={"draws": 2000, "target_accept": 0.88},
 )

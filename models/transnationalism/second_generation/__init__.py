@@ -11,5 +11,5 @@ study = Study(
         "Tables 3 and 4; from Rumbaut 2005",
     ),
     package=__name__,
-    sampling={"draws": 1000},
+    sampling={"draws": 1000, "target_accept": 0.85},
 )
