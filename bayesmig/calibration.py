@@ -20,6 +20,7 @@ from bayesmig.keeping import flat
 from bayesmig.ready import Built, Compiled, build, compile
 from bayesmig.results import fingerprint
 from bayesmig.saving import opened, sealed
+from bayesmig.signals import deferred, ignored
 from bayesmig.study import Study, load_study
 from bayesmig.threads import one_thread
 
@@ -245,9 +246,10 @@ def _finished(
     rest = [k for k in range(len(jobs)) if k not in done]
 
     def take(future: Future[xr.Dataset]) -> None:
-        done[of[future]] = future.result()
-        if store:
-            store.write(of[future], done[of[future]])
+        with deferred():  # in memory and on disk, or in neither
+            done[of[future]] = future.result()
+            if store:
+                store.write(of[future], done[of[future]])
 
     with ThreadPoolExecutor(workers) as executor:
         of = {executor.submit(_one, ready, jobs[k], draws, tune): k for k in rest}
@@ -255,10 +257,11 @@ def _finished(
             for future in _track(as_completed(of), len(rest), progress):
                 take(future)
         except KeyboardInterrupt:
-            executor.shutdown(wait=True, cancel_futures=True)
-            for future in of:
-                if of[future] not in done and not future.cancelled():
-                    take(future)
+            with ignored():
+                executor.shutdown(wait=True, cancel_futures=True)
+                for future in of:
+                    if of[future] not in done and not future.cancelled():
+                        take(future)
             if not done:
                 raise
         except BaseException:

@@ -1,11 +1,13 @@
 """The errors and warnings that bayesmig raises by name."""
 
 import difflib
+import re
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
 _PACKAGE = str(Path(__file__).parent)
+_WORD, _MESSAGE = 400, 3000  # letters: a file may have a value of any length
 
 
 class BayesmigError(ValueError):
@@ -20,6 +22,10 @@ class BayesmigError(ValueError):
     ...     print(error)  # doctest: +ELLIPSIS
     unknown study 'emmigration' (did you mean 'emigration'?); valid: emigration, ...
     """
+
+    def __init__(self, words: object = ""):
+        text = re.sub(rf"\S{{{_WORD},}}", lambda word: _shortened(word[0], _WORD), str(words))
+        super().__init__(_shortened(text, _MESSAGE))
 
 
 class DataError(BayesmigError):
@@ -81,6 +87,13 @@ class RecompiledWarning(UserWarning):
 def warn(words: str, category: type[Warning]) -> None:
     """Warn at the line, outside of this package, that called it."""
     warnings.warn(words, category, skip_file_prefixes=(_PACKAGE,))
+
+
+def _shortened(text: str, most: int) -> str:
+    """Cut the middle out of a text that is longer than most."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most // 2]}[{len(text)} letters]{text[-most // 4 :]}"
 
 
 def check_option(option: str, value: object, valid: tuple[str, ...]) -> None:

@@ -213,6 +213,18 @@ def validated(schema: Any, table: pd.DataFrame, where: str) -> pd.DataFrame:
         raise DataError(f"{where}: {first_failures(error.failure_cases)}") from None
 
 
+def check_columns(names: Iterable[object], where: str) -> None:
+    """Refuse columns whose names are no text, as damaged files have them.
+
+    Raises
+    ------
+    DataError
+    """
+    for name in names:
+        if not isinstance(name, str):
+            raise DataError(f"{where}: a column is named {name!r}, which is no text")
+
+
 def check_numbers(table: pd.DataFrame, columns: Iterable[str], where: str) -> None:
     """Refuse text that is no plain number where a number should be; empty cells pass.
 
@@ -329,6 +341,7 @@ def _read_labelled(path: Path) -> Table:
         raise DataError(f"{path}: has text that is not UTF-8: {error}") from None
     except Exception as error:  # what pyreadstat raises of damaged files is of any kind
         raise DataError(f"{path}: not {kind} file: {_first_line(error)}") from None
+    check_columns(rows.columns, str(path))
     rows.index = range(1, len(rows) + 1)
     return Table(rows.replace("", np.nan), dict(meta.variable_value_labels))
 
@@ -340,9 +353,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         rows = pd.read_parquet(path)
     except Exception as error:  # what Arrow and pandas raise of damaged files is of any kind
         raise DataError(f"{path}: not a Parquet file: {_first_line(error)}") from None
-    strange = [name for name in rows.columns if not isinstance(name, str)]
-    if strange:
-        raise DataError(f"{path}: a column is named {strange[0]!r}, which is no text")
+    check_columns(rows.columns, str(path))
     rows.index = range(1, len(rows) + 1)
     return rows
 

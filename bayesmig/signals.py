@@ -57,7 +57,7 @@ def deferred() -> Iterator[None]:
     with _handled(note):
         yield
     if came:
-        raise Stopped(came[0])
+        signal.raise_signal(came[0])  # to whom it was for: exit codes count it
 
 
 @contextmanager

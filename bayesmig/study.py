@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-import functools
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import entry_points

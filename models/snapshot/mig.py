@@ -20,7 +20,7 @@ import xarray as xr
 
 from bayesmig.errors import DataError
 from bayesmig.models.snapshot.paper import FIRST_SURVEY, FIRST_YEAR, LAST_YEAR, RESPONDENTS
-from bayesmig.readers import NUMBER, ordinary, read_text, text_rows
+from bayesmig.readers import NUMBER, check_columns, ordinary, read_text, text_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -176,7 +176,8 @@ def read(
         },
         coords={"respondent": 1 + np.flatnonzero(kept)},
         attrs={
-            "title": f"Mexican Migration Project, {path.name}",
+            "title": f"Mexican Migration Project, {path.name}"
+            + (f", COUNTRY {country}" if country else ""),
             "file": path.name,
             "country": country,
             "first_year": first_year,
@@ -352,6 +353,7 @@ def _stat(path: Path, **how: Any) -> tuple[pd.DataFrame, list[str]]:
         except Exception as error:  # what pyreadstat raises of damaged files is of any kind
             reasons.append(str(error).strip() or type(error).__name__)
         else:
+            check_columns(about.column_names, str(path))
             return table, about.column_names
     raise DataError(
         f"{path}: cannot be read as its extension {path.suffix} says ({reasons[0]}); "

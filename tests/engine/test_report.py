@@ -1,11 +1,12 @@
 """The page on a fit: what is on it, and that it needs nothing else."""
 
 import base64
+import errno
 import html
 import json
+import os
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from fits import OWN_CELLS, OWN_NAME, STUDY, own, small, synthetic
@@ -153,14 +154,16 @@ def test_simulated_data_are_said_to_be(tmp_path, page):
 
 
 def test_a_report_that_fails_leaves_nothing(tmp_path, monkeypatch):
-    def half(self, text, *arguments, **how):
-        self.write_bytes(text[:100].encode())
-        raise OSError("disk full")
+    def full(descriptor, blob):
+        write(descriptor, blob[:100])
+        raise OSError(errno.ENOSPC, "disk full")
+
+    write = os.write
 
     old = tmp_path / "old" / "report.html"
     old.parent.mkdir()
     old.write_text("what was there")
-    monkeypatch.setattr(Path, "write_text", half)
+    monkeypatch.setattr(os, "write", full)
     for folder in (old.parent, tmp_path / "new"):
         with pytest.raises(OSError, match="disk full"):
             bm.report(small(), folder)

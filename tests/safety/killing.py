@@ -2,7 +2,8 @@
 
 ``python killing.py PLAN``: PLAN is a JSON file with a list of runs, each a dict with folder,
 words (of the command line), and perhaps at (a place), signal (its name) and after (seconds
-from the first draw on disk).  Prints a list of exit codes, negative for signals.
+from the first draw on disk).  Prints a list of exit codes, negative for signals; the log in
+each folder says what was there when each of its runs began.
 """
 
 import json
@@ -15,6 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import h5netcdf  # noqa: F401  # once for all forks, as nutpie
+import nutpie  # noqa: F401
 import toy
 
 import bayesmig as bm
@@ -54,7 +57,9 @@ def end_at(place, number):
     def calibrating(*arguments):
         results.append(usual(*arguments))
         if len(results) == 3:
+            time.sleep(1)  # while the main thread writes the others, and is told of the end
             end()
+            time.sleep(1)
         return results[-1]
 
     def anywhere(*arguments):
@@ -90,6 +95,8 @@ def child(run):
             end_at(run["at"], number)
         else:
             end_after(folder, run["after"], number)
+    there = (p.relative_to(folder) for p in folder.rglob("*") if p.name != "log")
+    print("on disk:", json.dumps(sorted(map(str, there))), flush=True)
     sys.argv = ["bayesmig", *run["words"]]
     cli.main()
 
@@ -97,7 +104,8 @@ def child(run):
 def main():
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" ignores it
     bm.register_study(toy.study)
-    bm.compile("toy", toy.study.example())
+    ready = bm.compile("toy", toy.study.example())
+    ready.graph.bind(ready.model, 1).native()
     codes = []
     for run in json.loads(Path(sys.argv[1]).read_text()):
         process = os.fork()

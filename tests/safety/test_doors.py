@@ -101,6 +101,22 @@ def test_text_of_stata_that_is_not_utf_8_is_named(tmp_path):
     refused(PEOPLE.read, path, "text that is not UTF-8")
 
 
+def test_a_column_without_a_name_is_refused():
+    with pytest.raises(bm.DataError, match="mig.dta: a column is named None, which is no text"):
+        readers.check_columns(["commun", None], "mig.dta")
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "x " * 5000])
+def test_a_message_is_no_longer_than_a_page(tmp_path, value):
+    path = tmp_path / "mine.csv"
+    with pytest.raises(bm.DataError) as found:
+        raise bm.DataError(f"{path}: row 2, column a: {value!r} is not a number")
+    words = str(found.value)
+    assert len(words) < 3100
+    assert words.startswith(f"{path}: row 2, column a: '")
+    assert words.endswith("' is not a number")
+
+
 # People
 
 
@@ -142,6 +158,7 @@ def test_several_countries_are_counted(tmp_path):
     table["COUNTRY"] = "1"
     one = MIG.read(snapshot_mig.write(table, tmp_path / "mig.csv"))
     assert one.attrs["country"] == "1"
+    assert one.attrs["title"].endswith(", COUNTRY 1")  # on all that is made of it
 
 
 @pytest.mark.parametrize("column", ["USTRIPS", "USDURL"])

@@ -80,9 +80,10 @@ def test_what_is_begun_ends_before_a_signal_stops():
             os.kill(os.getpid(), signal.SIGTERM)
             done.append("saved")
 
-    with signals.stopping(), pytest.raises(KeyboardInterrupt):
+    with signals.stopping() as came, pytest.raises(KeyboardInterrupt):
         save()
     assert done == ["saved"]
+    assert came == [signal.SIGTERM]
 
 
 def test_signals_are_left_alone_in_other_threads():

@@ -74,12 +74,12 @@ BIRTHPLACES = BIRTHPLACES[BIRTHPLACES.census_code != ""]
 @pytest.mark.parametrize("hispanic", [100, 200])
 def test_every_birthplace_as_the_programs_have_it(panel, hispanic):
     census = dict(zip(BIRTHPLACES.code, BIRTHPLACES.census_code.astype(int), strict=True))
-    own = [person(SERIAL=20000 + n, BPL=code, HISPAN=hispanic) for n, code in enumerate(census)]
+    own = [met(SERIAL=20000 + n, BPL=code, HISPAN=hispanic) for n, code in enumerate(census)]
     parents = [
-        person(**{**SECOND, "SERIAL": 30000 + n}, MBPL=code, FBPL=20000, HISPAN=hispanic)
+        met(**{**SECOND, "SERIAL": 30000 + n}, MBPL=code, FBPL=20000, HISPAN=hispanic)
         for n, code in enumerate(census)
     ]
-    made = panel(own, parents).frame().set_index("serial")
+    made = panel(*own, *parents).frame().set_index("serial")
     for n, code in enumerate(census):
         mexican = hispanic == 100
         assert made.country[20000 + n] == sas_country(census[code], mexican), code
@@ -91,7 +91,7 @@ def test_every_birthplace_as_the_programs_have_it(panel, hispanic):
 def test_origin_of_the_first_generation_is_merged_as_stata_does(panel):
     codes_of_both = zip(BIRTHPLACES.code, BIRTHPLACES.census_code.astype(int), strict=True)
     places = dict(enumerate(codes_of_both, 20000))
-    made = panel([person(SERIAL=n, BPL=code, HISPAN=0) for n, (code, _) in places.items()])
+    made = panel(*[met(SERIAL=n, BPL=code, HISPAN=0) for n, (code, _) in places.items()])
     origin = made.frame().set_index("serial").origin
     for n, (_, census) in places.items():
         expected = "Africa" if census == 415 else stata_origin(census, False)
@@ -293,10 +293,10 @@ HISPANICS = {
 def test_every_level_of_the_other_recodes(panel, column, expected):
     plain = {"HISPAN": 0} if ("RACE", 100) in expected else {}
     people = [
-        person(SERIAL=5000 + n, **{**plain, variable: code})
+        met(SERIAL=5000 + n, **{**plain, variable: code})
         for n, (variable, code) in enumerate(expected)
     ]
-    made = panel(people).frame().set_index("serial")[column]
+    made = panel(*people).frame().set_index("serial")[column]
     for n, ((variable, code), level) in enumerate(expected.items()):
         found = made[5000 + n]
         assert pd.isna(found) if level is None else found == level, (variable, code)

@@ -298,6 +298,11 @@ def _bar(show: bool, records: int) -> Iterator[Any]:
 
 def _years(connection: duckdb.DuckDBPyConnection, month: int, where: str) -> tuple[int, ...]:
     """Years with records asked for; raise if there are none, or a record is there twice."""
+    without, line = connection.execute(
+        "SELECT count(*), min(line) FROM record WHERE asked AND year IS NULL"
+    ).fetchone() or (0, 0)
+    if without:
+        raise DataError(f"{where}: YEAR is missing in {without:,} records, first in line {line}")
     years = connection.execute(
         "SELECT DISTINCT year FROM record WHERE asked ORDER BY year"
     ).fetchall()

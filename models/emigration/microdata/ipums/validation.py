@@ -10,7 +10,8 @@ from bayesmig.models.emigration.microdata.ipums.codebook import MARCH
 from bayesmig.models.emigration.microdata.ipums.extract import Extract
 
 FEW = 30  # records of a year that a share can be said of
-FOUND, TWICE = 0.2, 0.1  # shares below and above which a year is no year of the survey
+FOUND = 0.2  # share of persons found again below which two years cannot be linked
+TWICE = 1 / 3  # share of records with another's CPSIDP: half of a year is there twice
 
 if TYPE_CHECKING:
     import duckdb
