@@ -159,13 +159,10 @@ def rounded_logp(value: Any, rate: Any, size: Any, half: Any) -> Any:
     return pt.switch(value <= half, none, pt.switch(value >= PERCENT - half, all_, inside))
 
 
-def rounded(
-    rate: Any, size: Any, half: Any, rng: np.random.Generator | None = None, **shape: Any
-) -> Any:
+def rounded(rate: Any, people: Any, half: Any, rng: Any = None, size: Any = None) -> Any:
     """Draw a sample of the nearest whole size, and print its rate rounded."""
-    assert rng is not None
-    n = np.maximum(np.round(size), 1).astype(np.int64)
-    percent = PERCENT * rng.binomial(n, rate, size=shape.get("size")) / n
+    n = np.maximum(np.round(people), 1).astype(np.int64)
+    percent = PERCENT * rng.binomial(n, rate, size=size) / n
     return 2 * half * np.round(percent / (2 * half))
 
 

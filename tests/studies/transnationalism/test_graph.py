@@ -9,24 +9,10 @@ from bayesmig import evaluate
 from bayesmig.models.transnationalism.printed import table
 from bayesmig.models.transnationalism.second_generation import figures
 from bayesmig.models.transnationalism.statements import MARGINS, OTHERS, margin
-from bayesmig.testing import check_study
 
 PRINT = bm.load_study("transnationalism")
 PEOPLE = bm.load_study("transnationalism_respondents")
 RATES = bm.load_study("transnationalism_second_generation")
-SMALL = {"transnationalism": {}, "transnationalism_respondents": {"n": 300},
-         "transnationalism_second_generation": {}}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_contract(name):
-    check_study(bm.load_study(name), fit=False, **SMALL[name])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SMALL)
-def test_contract_with_a_fit(name):
-    check_study(bm.load_study(name), **SMALL[name])
 
 
 def free(model):
