@@ -174,7 +174,7 @@ def opened(path: str | Path) -> xr.DataTree:
     except Exception as error:  # what HDF5 and xarray raise of damaged files is of any kind
         words = str(error).strip().split("\n")[0]
         raise StudyError(f"{path} is not a saved fit: {words}") from None
-    if not whole:
+    if not whole and "study" in fitted.attrs:  # what is no fit is refused by `check`
         if "sealed" in fitted.attrs:
             raise StudyError(f"{path} is damaged: its checksum is gone")
         warn(f"{path} has no checksum: bm.save_fit writes one", DataWarning)
