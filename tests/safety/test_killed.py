@@ -128,8 +128,9 @@ def test_a_calibration_that_is_stopped_counts_what_is_finished(killed):
 def test_a_killed_run_is_offered_at_the_next(killed):
     root, codes = killed
     assert codes["offered"] == [-9, 1, 0, 0]
-    assert "`bayesmig recover fit.nc.draws` (bm.recover) makes a fit of them" in (
-        said(root / "offered")[1][1]
+    assert (
+        "`bayesmig recover fit.nc.draws` (bm.recover) makes a fit of them"
+        in (said(root / "offered")[1][1])
     )
     assert names(root / "offered") == ["fit.nc"]
 
