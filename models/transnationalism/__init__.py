@@ -11,5 +11,5 @@ study = Study(
     ),
     package=__name__,
     people=(),
-    sampling={"draws": 2000},
+    sampling={"draws": 2000, "target_accept": 0.88},
 )

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from bayesmig.errors import DataError
 
+SPREAD = 0.4  # of one predictor's effects over the outcomes, about: the median of its prior
+
 
 @dataclass(frozen=True)
 class Design:
@@ -28,6 +30,9 @@ class Design:
     log_least, log_width : ndarray
         Of the ratio |estimate| / standard error: log of its least value, and how far above
         it the log of the greatest is.
+    centred : ndarray
+        How pooled effects are written, from non-centred (0) to centred (1): by how much their
+        stars say of them beside what the other outcomes do.
     """
 
     coords: dict[str, list[str]]
@@ -37,6 +42,7 @@ class Design:
     half_unit: NDArray[np.float64]
     log_least: NDArray[np.float64]
     log_width: NDArray[np.float64]
+    centred: NDArray[np.float64]
 
 
 def design(data: xr.Dataset, weakest: float, strongest: float) -> Design:
@@ -64,12 +70,15 @@ def design(data: xr.Dataset, weakest: float, strongest: float) -> Design:
             f"{label}: its stars leave no ratio of estimate to standard error between "
             f"weakest={weakest:g} and strongest={strongest:g}"
         )
+    difference = data["difference"].values.astype(float)
+    largest = abs(data["estimate"].values) * difference / least  # error of an effect
     return Design(
         {"term": [str(c) for c in data["term"].values], "predictor": each},
         np.array([each.index(name) for name in names]),
-        data["difference"].values.astype(float),
+        difference,
         data["estimate"].values.astype(float),
         data["half_unit"].values.astype(float),
         np.log(least),
         np.log(greatest) - np.log(least),
+        SPREAD**2 / (SPREAD**2 + largest**2),
     )

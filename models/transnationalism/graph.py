@@ -29,7 +29,7 @@ def build(
     priors: PriorSet,
     *,
     pooling: Pooling = "independent",
-    weakest: float = 0.1,
+    weakest: float = 0.2,
     strongest: float = 10.0,
 ) -> pm.Model:
     """Build the graph of a table of printed coefficients (Table 2).
@@ -103,5 +103,5 @@ def _effects(priors: PriorSet, table: Design, pooling: Pooling) -> Any:
     common = priors.variable("common_effect", "predictor")
     spread = priors.variable("effect_spread", support="positive")
     which = pm.Data("predictor_of", table.predictor, dims="term")
-    centered = priors.centering("effect_spread", "term")
+    centered = pm.Data("effect_centred", table.centred, dims="term")
     return effects("effect", spread, centered, "term", mean=common[which])

@@ -83,7 +83,7 @@ def measured(rows: pd.DataFrame) -> pd.DataFrame:
     """Fill in the columns of measures that are not printed: no table has a standard error."""
     rows = rows.reindex(columns=[*rows, *(c for c in MEASURES if c not in rows)])
     numbers = {c: rows[c].astype(float) for c in ("se", "ci_low", "ci_high", "ci_prob")}
-    return rows.assign(**numbers, note=rows["note"].fillna(""))
+    return rows.assign(**numbers, note=rows["note"].astype(object).fillna(""))
 
 
 def _profile() -> pd.DataFrame:

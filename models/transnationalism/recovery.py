@@ -22,6 +22,7 @@ import xarray as xr
 from bayesmig import calibration
 from bayesmig.models.transnationalism import simulate as stars
 from bayesmig.models.transnationalism.data import FOLDER, example
+from bayesmig.models.transnationalism.stars import reading
 from bayesmig.study import load_study
 
 N, SEED, DRAWS = 200, 1, 400
@@ -61,7 +62,7 @@ RUNS: dict[str, Mapping[str, Any]] = {
 }
 SIGMA = 1.0  # of effects, and the span of standard errors, among which "stars" draws
 ERRORS = (0.003, 30.0)
-RATIOS = (0.1, 10.0)  # of the graph's options weakest and strongest
+RATIOS = (0.2, 10.0)  # of the graph's options weakest and strongest
 
 
 def run(name: str, n: int = N, workers: int = 2) -> pd.DataFrame:
@@ -102,7 +103,8 @@ def printing(seed: int) -> xr.Dataset:
     """Draw coefficients and standard errors, estimate, print with stars; the graph's own prior.
 
     Only what the graph holds possible is kept: ratios of estimate to standard error between
-    its bounds.  Then its posterior is that of these draws, exactly: the error is log-uniform.
+    its bounds, and estimates for which all errors that their stars allow could have been
+    drawn.  Then its posterior is that of these draws, exactly: the error is log-uniform.
     """
     like = example()
     rng = np.random.default_rng(seed)
@@ -113,7 +115,12 @@ def printing(seed: int) -> xr.Dataset:
             b[k] = rng.normal(0, SIGMA) / difference
             se[k] = np.exp(rng.uniform(*np.log(ERRORS))) / difference
             estimate = rng.normal(b[k], se[k])
-            if RATIOS[0] < abs(estimate) / se[k] < RATIOS[1]:
+            ratio = abs(estimate) / se[k]
+            if not RATIOS[0] < ratio < RATIOS[1]:
+                continue
+            allowed = np.clip(reading(stars.stars(ratio)), *RATIOS)
+            least, most = abs(estimate) * difference / allowed[::-1]
+            if ERRORS[0] < least and most < ERRORS[1]:
                 break
         like.estimate.values[k] = estimate
     truth = xr.Dataset(
@@ -129,11 +136,8 @@ def printing(seed: int) -> xr.Dataset:
 
 def store(name: str, n: int = N) -> Path:
     """Run, and write ``calibration/NAME.csv``."""
-    began = time.perf_counter()
+    began, commit = time.perf_counter(), _commit()
     table = run(name, n)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=FOLDER, capture_output=True, text=True
-    ).stdout.strip()
     path = FOLDER / "calibration" / f"{name}.csv"
     path.parent.mkdir(exist_ok=True)
     head = (
@@ -142,6 +146,12 @@ def store(name: str, n: int = N) -> Path:
     )
     path.write_text(head + table.to_csv(float_format="%.6g"), encoding="utf-8")
     return path
+
+
+def _commit() -> str:
+    """The commit whose code runs; "-dirty" if files differ from it."""
+    said = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(said, cwd=FOLDER, capture_output=True, text=True).stdout.strip()
 
 
 def stored(name: str) -> pd.DataFrame:

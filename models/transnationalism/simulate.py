@@ -76,7 +76,7 @@ TRUTH = ("coefficient", "standard_error")
 def printed_truth() -> xr.Dataset:
     """Return Table 2's coefficients as a truth, with errors in the middle of their stars."""
     like = example()
-    least = np.maximum(like.least_ratio, 0.1)
+    least = np.maximum(like.least_ratio, 0.2)
     ratio = np.sqrt(least * np.minimum(like.greatest_ratio, 10.0))
     return xr.Dataset(
         {

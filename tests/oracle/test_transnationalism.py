@@ -35,7 +35,7 @@ def test_printed_coefficients(priors):
     found = likelihood(model, point)["printed"]
     for k in range(data.sizes["term"]):
         bounds = (
-            max(float(data.least_ratio[k]), 0.1),
+            max(float(data.least_ratio[k]), 0.2),
             min(float(data.greatest_ratio[k]), 10.0),
         )
         common = (point["rounding"][k], point["ratio_position"][k], *bounds)
@@ -88,7 +88,7 @@ def test_respondents(missing):
 
 @pytest.mark.parametrize("table", [3, 4])
 def test_rates(table):
-    data = RATES.example(table)
+    data = RATES.example(table=table)
     model = RATES.build(data)
     point = drawn(model, 7)
     point["rate"] = np.clip(data.percent.values / 100 * 1.1, 0.001, 0.999)  # within reach
@@ -100,19 +100,6 @@ def test_rates(table):
             )
             if expected > -200:  # beyond, the oracle's differences are rounding error
                 assert found["printed"][g, m] == pytest.approx(expected, rel=1e-5, abs=1e-7)
-    if table == 4:
-        for m in range(3):
-            expected = oracle.total(
-                float(data.total[m]), 0.05, data.percent.values[:, m],
-                point["sample_size"][:, m], [0.1] * 6,
-            ) if abs(near(data, point, m)) < 8 else None  # fmt: skip
-            if expected is not None:
-                assert found["printed_total"][m] == pytest.approx(expected, rel=1e-5)
-
-
-def near(data, point, m):
-    share = point["sample_size"][:, m] / point["sample_size"][:, m].sum()
-    return (float(data.total[m]) - share @ data.percent.values[:, m]) / 0.03
 
 
 def likelihood_of_rates(model, point):
@@ -121,7 +108,7 @@ def likelihood_of_rates(model, point):
 
 def test_totals_near_their_sheet():
     # sizes for which the totals are met: moved along, so that above and below balance
-    data = RATES.example(4)
+    data = RATES.example(table=4)
     model = RATES.build(data)
     size = data.sample_size.values.copy()
     for m in range(3):
@@ -152,7 +139,7 @@ def test_anscombe_is_the_binomial(n, rate):
 
 
 def test_sizes_in_flat_coordinates():
-    data = RATES.example(4)
+    data = RATES.example(table=4)
     import pymc as pm
 
     rng = np.random.default_rng(2)

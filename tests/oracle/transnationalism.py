@@ -104,7 +104,8 @@ def rounded(percent, half, rate, n):
         return log(below(-ends[0]))
     if ends[0] > 0:
         ends = [-ends[1], -ends[0]]
-    return log(below(ends[1]) - below(ends[0]))
+    inside = below(ends[1]) - below(ends[0])
+    return log(inside) if inside > 0 else float("-inf")
 
 
 def total(printed_total, half, percents, sizes, widths):

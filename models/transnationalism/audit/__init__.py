@@ -64,7 +64,7 @@ CHECKS = (
     Check("digits", regressions.digits),
     Check("shares", profile.shares),
     Check("shares", profile.order),
-    Check("totals", rates.totals),
-    Check("totals", rates.same_weights),
+    Check("totals", rates.totals, breaks=rates.other_total),
+    Check("totals", rates.same_weights, breaks=rates.other_total),
     Check("same people", rates.both_sexes),
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import linprog
 
 from bayesmig.audit import Claim, Finding, Verdict
@@ -92,6 +93,13 @@ def totals(essay: Essay) -> Iterator[Finding]:
             f"{measure}: the total {total.value:g} is a mean of rates from {low + 0.05:.1f} to "
             f"{high - 0.05:.1f}; {_share(essay, (measure,))}",
         )
+
+
+def other_total(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return tables whose first total is beyond all groups."""
+    table = tables["table4"]
+    first = (table.group == TOTALS) & (table.measure == FOURTH[0])
+    return {**tables, "table4": table.assign(estimate=table.estimate.where(~first, 60.0))}
 
 
 def same_weights(essay: Essay) -> Iterator[Finding]:

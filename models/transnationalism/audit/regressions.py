@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayesmig.audit import Claim, Finding, Verdict, held
 from bayesmig.models.transnationalism.audit.essay import Essay
-from bayesmig.models.transnationalism.stars import LEGEND, reading
+from bayesmig.models.transnationalism.stars import LEGEND, VALID, reading
 from bayesmig.models.transnationalism.statements import listed
 from bayesmig.printed import EPS, Number
 
@@ -193,7 +193,7 @@ def _error(essay: Essay, at: tuple[str, str]) -> tuple[float, float]:
 
 def _bounds(printed: Number, stars: str) -> tuple[float, float]:
     """The least and the most that a standard error can be, given stars."""
-    low, high = reading(stars, "ten_percent")
+    low, high = reading(stars, "ten_percent") if stars in VALID else (0.0, np.inf)
     ends = sorted(abs(end) for end in printed.ends)
     return ends[0] / high if np.isfinite(high) else 0.0, ends[1] / low if low else np.inf
 

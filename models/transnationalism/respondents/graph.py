@@ -122,8 +122,11 @@ def _effects(priors: PriorSet, table: Design, pooling: Pooling) -> Any:
     common = priors.variable("common_effect", "predictor")
     spread = priors.variable("effect_spread", support="positive")
     which = pm.Data("predictor_of", table.predictor, dims="term")
+    # PyMC takes into the density only what variables depend on, so that the data of the
+    # transform must be among it; PyTensor drops the zero when it compiles
+    nothing = sum(0.0 * data.sum() for data in near.data)
     # centred: 1,202 answers say much of each effect
-    return pm.Normal("effect", common[which], spread, transform=near, dims="term")
+    return pm.Normal("effect", common[which] + nothing, spread, transform=near, dims="term")
 
 
 def _linear(effect: Any, table: Design, outcome: str) -> tuple[Any, Any]:

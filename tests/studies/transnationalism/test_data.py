@@ -268,7 +268,7 @@ def percentages(**changes):
 
 
 def test_example_of_rates():
-    third, fourth = RATES.example(3), RATES.example(4)
+    third, fourth = RATES.example(table=3), RATES.example(table=4)
     assert third.sizes["group"] == 8
     assert third.sizes["measure"] == 6
     assert np.isnan(third.total).all()

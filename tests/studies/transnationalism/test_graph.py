@@ -76,8 +76,8 @@ def test_names_of_rates():
         "logit_raw": both,
     }
     sized = {**expected, "log_size_ratio": both}
-    fourth = RATES.example(4)
-    assert free(RATES.build(RATES.example(3))) == sized
+    fourth = RATES.example(table=4)
+    assert free(RATES.build(RATES.example(table=3))) == sized
     model = RATES.build(fourth)
     assert free(model) == sized
     assert {v.name for v in model.observed_RVs} == {"printed", "printed_total"}
@@ -88,7 +88,7 @@ def test_names_of_rates():
 
 
 def test_a_factor_of_variance_one():
-    model = RATES.build(RATES.example(3))
+    model = RATES.build(RATES.example(table=3))
     factor = evaluate.prior_draws(model, 4000, 1, observed=False)["factor"]
     np.testing.assert_allclose(factor.sum(1), 0, atol=1e-9)
     assert factor.var(0) == pytest.approx(1, abs=0.1)
@@ -138,7 +138,7 @@ def test_printed_numbers_beside_estimands():
 
 
 def rates_as_draws(number):
-    data = RATES.example(number)
+    data = RATES.example(table=number)
     return data, RATES.estimands({"rate": data.percent.values / 100}, data)
 
 
@@ -158,13 +158,13 @@ def test_contrasts():
 
 def fit_of(number, percent):
     """What `figures.claims` reads of a fit: draws, here the same rates over and over."""
-    data = RATES.example(number)
+    data = RATES.example(table=number)
     rate = data.percent.copy(data=percent).expand_dims(chain=2, draw=3)
     return xr.DataTree.from_dict({"data": data, "estimands": xr.Dataset({"rate": rate})})
 
 
 def test_claims_of_the_printed_rates():
-    found = figures.claims(*(fit_of(n, RATES.example(n).percent.values) for n in (3, 4)))
+    found = figures.claims(*(fit_of(n, RATES.example(table=n).percent.values) for n in (3, 4)))
     kinds = table("claims")
     assert len(found) == kinds.kind.isin(MARGINS).sum()
     assert set(found.probability) == {0.0, 1.0}
@@ -172,7 +172,7 @@ def test_claims_of_the_printed_rates():
     assert {"less than 3 percent", "less than 1 percent", "incarcerated, Mexican"} <= set(untrue)
     assert "more than doubles" not in set(untrue)
     assert found.place.str.contains("on Table").all()
-    own = fit_of(3, RATES.example(3).percent.values)
+    own = fit_of(3, RATES.example(table=3).percent.values)
     del own["data"].attrs["table"]
     with pytest.raises(bm.StudyError, match="says nothing of these data"):
         figures.claims(own)

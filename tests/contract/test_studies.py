@@ -1,0 +1,19 @@
+"""Every study that is listed passes the contract, its fit included."""
+
+import pytest
+
+import bayesmig as bm
+from bayesmig.testing import check_study
+
+SMALL = {  # data that compile and sample in seconds; a study that is not here is run as it is
+    "emigration": {"table": 7},
+    "emigration_microdata": {"persons": 2000},
+    "snapshot": {"surveys": 20},
+    "social_capital": {"n": 1500, "municipalities": 15},
+    "transnationalism_respondents": {"n": 300},
+}
+
+
+@pytest.mark.parametrize("name", bm.list_studies())
+def test_the_study_passes(name):
+    check_study(bm.load_study(name), **SMALL.get(name, {}))
