@@ -163,13 +163,28 @@ def open_fit(path: str | Path) -> xr.DataTree:
         ...
     bayesmig.errors.StudyError: no fit at nowhere.nc
     """
-    fitted = opened(path)
+    fitted, whole = _read(path)
     check(fitted, str(path))
+    if not whole:
+        warn(f"{path} has no checksum: bm.save_fit writes one", DataWarning)
     return fitted
 
 
 def opened(path: str | Path) -> xr.DataTree:
-    """Read a file that `sealed` made, or a fit that xarray wrote, its layout checked."""
+    """Read a file that `sealed` made, its layout checked.
+
+    Raises
+    ------
+    StudyError
+    """
+    tree, whole = _read(path)
+    if not whole:
+        raise StudyError(f"{path} is damaged: it has no checksum")
+    return tree
+
+
+def _read(path: str | Path) -> tuple[xr.DataTree, bool]:
+    """Read a file as a tree, its layout checked; and whether its checksum is there."""
     path = Path(path)
     if not path.is_file():
         raise StudyError(f"no fit at {path}")
@@ -183,12 +198,10 @@ def opened(path: str | Path) -> xr.DataTree:
     except Exception as error:  # what HDF5 and xarray raise of damaged files is of any kind
         words = str(error).strip().split("\n")[0]
         raise StudyError(f"{path} is not a saved fit: {words}") from None
-    if not whole:
-        if "sealed" in fitted.attrs:
-            raise StudyError(f"{path} is damaged: its checksum is gone")
-        warn(f"{path} has no checksum: bm.save_fit writes one", DataWarning)
+    if not whole and "sealed" in fitted.attrs:
+        raise StudyError(f"{path} is damaged: its checksum is gone")
     fitted.attrs.pop("sealed", None)
-    return fitted
+    return fitted, whole
 
 
 def sealed(tree: xr.DataTree) -> bytes:
