@@ -88,7 +88,7 @@ def _sampling(fits: Mapping[tuple[str, str], xr.DataTree]) -> pd.DataFrame:
     rows = []
     for (data, priors), fit in fits.items():
         said = attrs.unpack(fit.attrs, "diagnostics", dict)
-        steps = fit["sample_stats"]["n_steps"].values
+        steps = fit["sample_stats"].to_dataset()["n_steps"].values
         rows.append(
             {
                 "data, priors": f"{data}, `{priors}`",
