@@ -80,7 +80,8 @@ def binomial(k, n, p):
 def exactly(percent, half, rate, n):
     """Probability that k of n, a whole number, print as a percentage: summed over k."""
     total = 0.0
-    for k in range(n + 1):
+    first, last = int(n * (percent - half) / 100) - 1, int(n * (percent + half) / 100) + 1
+    for k in range(max(first, 0), min(last, n) + 1):
         if percent - half <= 100 * k / n < percent + half:
             total += exp(binomial(k, n, rate))
     return total
