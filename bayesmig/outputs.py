@@ -77,8 +77,8 @@ def write(path: str | Path, content: bytes | str, *, private: bool = False) -> P
 
     Examples
     --------
-    >>> write("numbers.csv", "a,b\\n1,2\\n").read_text()
-    'a,b\n1,2\n'
+    >>> write("numbers.csv", "a,b").read_text()
+    'a,b'
     """
     path = Path(path)
     blob = memoryview(content.encode() if isinstance(content, str) else content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FORMAT = 2  # of a fit in a file; a fit says it in ``attrs["format"]``
 SEAL, DIGEST = b"bayesmig", 32  # after the end of HDF5's own bytes: the mark and their SHA-256
 BLOCK = 1 << 20
+FEWEST = 5  # people of a cell that may be shared
 DEPTH, OBJECTS = 3, 5000  # of groups in groups, and of groups and variables in all
 GROWTH, SPARE = 20, 64 << 20  # bytes of numbers for each byte of the file, and beside them
 FILTERS = {1, 2, 3}  # of HDF5: deflate, shuffle and checksums
@@ -79,8 +80,8 @@ def without_respondents(fitted: xr.DataTree) -> xr.DataTree:
         Compares, plots and reports as the fit does.  The data keep their attributes and what
         has none of the dims of the study's ``people``; what was observed, what entered the
         graph and what was computed or drawn for each row are left out, so that `rebase`,
-        `refit` and `add_groups` refuse it.  Of a study whose data hold no respondents all
-        is left as it is.
+        `refit` and `add_groups` refuse it.  All is left as it is where the data hold no
+        respondents, or only counts of five people and more: that can be refitted.
 
     Examples
     --------
@@ -88,9 +89,9 @@ def without_respondents(fitted: xr.DataTree) -> xr.DataTree:
     True
     """
     people = load_study(fitted.attrs["study"]).people
-    if people is not None and not people:
-        return fitted
     data = fitted["data"].to_dataset() if "data" in fitted else xr.Dataset()
+    if people is not None and not set(people) & set(data.dims) - set(_counted(people, data)):
+        return fitted
     along = set(data.dims if people is None else people)
     rows = along | set(fitted["observed_data"].dims if "observed_data" in fitted else ())
     kept = {
@@ -105,6 +106,14 @@ def without_respondents(fitted: xr.DataTree) -> xr.DataTree:
     shared = xr.DataTree.from_dict(kept)
     shared.attrs = {**fitted.attrs, "respondents": "left out"}
     return shared
+
+
+def _counted(people: Sequence[str] | Mapping[str, str], data: xr.Dataset) -> Iterator[str]:
+    """Yield the dims whose cells are all of `FEWEST` people and more."""
+    if isinstance(people, Mapping):
+        for dim, count in people.items():
+            if count in data and data.sizes[dim] and float(data[count].min()) >= FEWEST:
+                yield dim
 
 
 def data_of(fitted: xr.DataTree, what: str) -> xr.Dataset:
@@ -154,13 +163,28 @@ def open_fit(path: str | Path) -> xr.DataTree:
         ...
     bayesmig.errors.StudyError: no fit at nowhere.nc
     """
-    fitted = opened(path)
+    fitted, whole = _read(path)
     check(fitted, str(path))
+    if not whole:
+        warn(f"{path} has no checksum: bm.save_fit writes one", DataWarning)
     return fitted
 
 
 def opened(path: str | Path) -> xr.DataTree:
-    """Read a file that `sealed` made, or a fit that xarray wrote, its layout checked."""
+    """Read a file that `sealed` made, its layout checked.
+
+    Raises
+    ------
+    StudyError
+    """
+    tree, whole = _read(path)
+    if not whole:
+        raise StudyError(f"{path} is damaged: it has no checksum")
+    return tree
+
+
+def _read(path: str | Path) -> tuple[xr.DataTree, bool]:
+    """Read a file as a tree, its layout checked; and whether its checksum is there."""
     path = Path(path)
     if not path.is_file():
         raise StudyError(f"no fit at {path}")
@@ -174,12 +198,10 @@ def opened(path: str | Path) -> xr.DataTree:
     except Exception as error:  # what HDF5 and xarray raise of damaged files is of any kind
         words = str(error).strip().split("\n")[0]
         raise StudyError(f"{path} is not a saved fit: {words}") from None
-    if not whole:
-        if "sealed" in fitted.attrs:
-            raise StudyError(f"{path} is damaged: its checksum is gone")
-        warn(f"{path} has no checksum: bm.save_fit writes one", DataWarning)
+    if not whole and "sealed" in fitted.attrs:
+        raise StudyError(f"{path} is damaged: its checksum is gone")
     fitted.attrs.pop("sealed", None)
-    return fitted
+    return fitted, whole
 
 
 def sealed(tree: xr.DataTree) -> bytes:

@@ -47,10 +47,11 @@ class Study:
     simulating : mapping
         Options with which the graph draws data, where those with which it is fitted leave
         out what was not observed.  They do not change its parameters.
-    people : sequence of str, optional
-        Dims of the data along which respondents lie, or counts of few of them: what is left
-        out of a fit that is shared.  Empty if no respondent is in the data; not said, all of
-        the data are taken for respondents.
+    people : sequence of str, or mapping of str to str, optional
+        Dims of the data along which respondents lie: what is left out of a fit that is
+        shared.  A mapping names for each dim the variable that counts the people of each
+        cell, where cells are counted.  Empty if no respondent is in the data; not said, all
+        of the data are taken for respondents.
 
     Examples
     --------
@@ -66,7 +67,7 @@ class Study:
     package: str
     sampling: Mapping[str, Any] = field(default_factory=dict)
     simulating: Mapping[str, Any] = field(default_factory=dict)
-    people: Sequence[str] | None = None
+    people: Sequence[str] | Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         for part in ("name", "title", "citation", "package"):

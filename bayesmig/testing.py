@@ -216,9 +216,10 @@ def check_graph(study: Study, data: xr.Dataset) -> None:
     stable = RewriteDatabaseQuery(
         include=["canonicalize", "stabilize"], exclude=["local_add_canonizer"]
     )
+    gradients: list[Any] = pytensor.grad(logp, model.value_vars)  # type: ignore[assignment]
     both = pytensor.function(
         model.value_vars,
-        [logp, *pytensor.grad(logp, model.value_vars)],
+        [logp, *gradients],
         mode=Mode(linker="py", optimizer=stable),
         on_unused_input="ignore",
     )

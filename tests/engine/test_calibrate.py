@@ -85,6 +85,7 @@ def test_attributes(from_prior, given):
         "prior_set": "calibration",
         "draws": 100,
         "seed": 1,
+        "interrupted": "",
     }
     assert given.attrs["truth"] == "given"
     assert given.attrs["prior_set"] == "default"

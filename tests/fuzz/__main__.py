@@ -11,6 +11,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import duckdb  # noqa: F401  # heavy libraries once, for all forks
+import h5netcdf  # noqa: F401
+import ipumspy  # noqa: F401
+import pandera.pandas  # noqa: F401
+import pyreadstat  # noqa: F401
+
 from fuzz.doors import DOORS, run
 
 STEP = 50

@@ -1,6 +1,8 @@
 """Files are written whole or not at all, through what is no file, and say what they are."""
 
+import errno
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -103,42 +105,71 @@ def test_checking_leaves_nothing(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written_is_said_first(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(PermissionError, match="cannot be written"):
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_folder_that_may_not_be_written_is_said_first(tmp_path, monkeypatch, number):
+    def refuse(path, *how):
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr(os, "open", refuse)  # root may write everywhere
+    with pytest.raises(OSError, match="fit.nc") as said:
         outputs.check(tmp_path / "fit.nc")
+    assert said.value.errno == number
+    assert "cannot be written: " + os.strerror(number) in str(said.value)
 
 
-LIMITED = """
-import resource, sys, signal
+FULL = """
+import resource, sys
 sys.path[:0] = {path!r}
 import toy, bayesmig as bm
 from safety.small import fit
 bm.register_study(toy.study)
-tree = fit()
+large = fit()
+large["data"] = large["data"].to_dataset().assign(more=("x", [1e-300 * k for k in range(60_000)]))
 bm.save_fit(fit(1), "fit.nc")
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+{limit}
 try:
-    bm.save_fit(tree, "fit.nc")
+    bm.save_fit(large, "fit.nc")
 except OSError as error:
     print(error)
-resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+{lift}
+bm.open_fit("fit.nc")
 """
+SIZE = "(300_000, resource.RLIM_INFINITY)"
+
+
+def full(folder, words=(), limit="", lift=""):
+    """What a process prints that saves a fit, and then one that has no place."""
+    code = FULL.format(path=[p for p in sys.path if "tests" in p], limit=limit, lift=lift)
+    done = subprocess.run(
+        [*words, sys.executable, "-c", code],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "'fit.nc'" in done.stdout
+    assert "what was there is as it was" in done.stdout
+    return done.stdout
+
+
+def test_beyond_a_quota_is_an_error_and_leaves_what_was_there(tmp_path):
+    limit = f"resource.setrlimit(resource.RLIMIT_FSIZE, {SIZE})"
+    lift = "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)"
+    assert "File too large" in full(tmp_path, limit=limit, lift=lift)
+    assert os.listdir(tmp_path) == ["fit.nc"]
 
 
 def test_a_full_disk_is_an_error_and_leaves_what_was_there(tmp_path):
-    code = LIMITED.format(path=[p for p in sys.path if "tests" in p])
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "File too large" in done.stdout
-    assert "'fit.nc'" in done.stdout
-    assert "what was there is as it was" in done.stdout
-    assert os.listdir(tmp_path) == ["fit.nc"]
-    bm.open_fit(tmp_path / "fit.nc")
+    mount = 'mount -t tmpfs -o size=400k none "$0" && cd "$0"'
+    words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    may = (
+        shutil.which("unshare")
+        and not subprocess.run(
+            [*words, mount, tmp_path], capture_output=True, check=False
+        ).returncode
+    )
+    if not may:
+        pytest.skip("this machine mounts no file system for its users")
+    out = full(tmp_path, [*words, f'{mount} && "$@"; code=$?; ls -A >&2; exit $code', tmp_path])
+    assert "No space left on device" in out
 
 
 def test_a_disk_that_is_full_while_sampling_stops_nothing(tmp_path):

@@ -1,13 +1,19 @@
 """A fit from a file is what was written, or it is refused; nothing else is read or run."""
 
+import dataclasses
+import json
+import warnings
+
 import h5py
 import numpy as np
 import pytest
+import toy
 import xarray as xr
 from safety.small import fit
 
 import bayesmig as bm
 from bayesmig import saving
+from bayesmig.models.social_capital.probabilities import probabilities
 from bayesmig.reporting import without_few
 
 
@@ -204,15 +210,43 @@ FORMULAS = [
 ]
 
 
-@pytest.mark.parametrize("formula", FORMULAS)
-def test_a_formula_in_a_fit_is_not_run(tmp_path, monkeypatch, formula):
+@pytest.fixture(scope="module")
+def respondents():
+    return bm.load_study("social_capital").example(n=60, municipalities=4)
+
+
+VERBS = {
+    "refit": bm.refit,
+    "add_groups": lambda crafted: bm.add_groups(crafted, ["prior"]),
+    "sensitivity": bm.sensitivity,
+    "probabilities": lambda crafted: probabilities(crafted, crafted["data"].to_dataset()),
+}
+
+
+@pytest.mark.parametrize(("verb", "formula"), [*zip(VERBS, FORMULAS, strict=False)])
+def test_a_formula_in_a_fit_is_not_run(tmp_path, monkeypatch, respondents, verb, formula):
     """The options of a crafted fit reach the graph of the study that it names."""
     monkeypatch.chdir(tmp_path)
-    study = bm.load_study("social_capital")
-    data = study.example(n=60, municipalities=4)
+    study, crafted = bm.load_study("social_capital"), fit()
+    crafted["data"] = xr.DataTree(respondents)
+    crafted.attrs |= {
+        "study": study.name,
+        "options": json.dumps({**study.options, "formula": formula}),
+        "priors_toml": study.priors().to_toml(),
+    }
     with pytest.raises(bm.StudyError, match="formula"):
-        study.build(data, formula=formula)
+        VERBS[verb](crafted)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_a_formula_in_a_file_of_priors_is_not_run(tmp_path, monkeypatch, respondents, formula):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p.toml").write_text(f"[options]\nformula = {json.dumps(formula)}\n")
+    study = bm.load_study("social_capital")
+    with pytest.raises(bm.StudyError, match="formula"):
+        study.build(respondents, tmp_path / "p.toml")
+    assert [p.name for p in tmp_path.iterdir()] == ["p.toml"]
 
 
 def test_what_is_no_file_is_refused(tmp_path):
@@ -235,6 +269,31 @@ def test_a_fit_without_respondents_carries_none(tmp_path):
     np.testing.assert_array_equal(opened["posterior"]["slope"], fit()["posterior"]["slope"])
     whole, shared = bm.compare(fit()), bm.compare(opened)
     assert whole.equals(shared)
+
+
+@pytest.fixture
+def counted():
+    """The toy study as if its rows were cells, of whose people income says the number."""
+    yield bm.register_study(dataclasses.replace(toy.study, people={"person": "income"}))
+    bm.register_study(toy.study)
+
+
+@pytest.mark.parametrize("fewest", [4, 5])
+def test_counts_of_five_people_and_more_are_kept_and_refitted(counted, tmp_path, fewest):
+    tree = fit()
+    data = tree["data"].to_dataset()
+    people = np.arange(data.sizes["person"]) % 3.0 + fewest
+    tree["data"] = xr.DataTree(data.assign(income=("person", people)))
+    shared = bm.open_fit(bm.save_fit(tree, tmp_path / "fit.nc", respondents=False))
+    if fewest < 5:
+        assert "person" not in shared["data"].dims
+        return
+    np.testing.assert_array_equal(shared["data"]["income"], people)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bm.ConvergenceWarning)
+        mine = {"gap": {"dist": "LogNormal", "mu": -1, "sigma": 0.2}}
+        again = bm.refit(shared, mine, draws=20, tune=20, chains=1, progress=False)
+    assert again.attrs["prior_set"] == "default with gap"
 
 
 @pytest.mark.parametrize("where", ["saved", "deleted"])

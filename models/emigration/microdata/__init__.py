@@ -11,6 +11,12 @@ study = Study(
         "U.S. Census Bureau and Sabre Systems, Inc."
     ),
     package=__name__,
-    people=("pattern", "native_pattern", "moved_pattern", "returned_pattern", "health_pattern"),
+    people={
+        "pattern": "people",
+        "native_pattern": "native_people",
+        "moved_pattern": "moved_people",
+        "returned_pattern": "returned_people",
+        "health_pattern": "health_people",
+    },
     sampling={"draws": 1000, "target_accept": 0.95},
 )

@@ -8,5 +8,6 @@ study = Study(
     title="Determinants of transnationalism, Latin American immigrants, 1998: respondents",
     citation=printed.citation,
     package=__name__,
+    people=("respondent",),
     sampling={"draws": 1000},
 )

@@ -11,5 +11,6 @@ study = Study(
         "Tables 3 and 4; from Rumbaut 2005",
     ),
     package=__name__,
+    people=(),
     sampling={"draws": 1000, "target_accept": 0.9},
 )

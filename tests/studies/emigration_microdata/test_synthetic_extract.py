@@ -18,7 +18,7 @@ from bayesmig.models.emigration.microdata.ipums.linking import link
 from bayesmig.models.emigration.microdata.synthetic.ipums import VARIABLES
 from bayesmig.models.emigration.microdata.synthetic.survey import survey as survey_of
 
-ipumspy = lazily("ipumspy")
+readers = lazily("ipumspy.readers")
 
 IDS = ["YEAR", "SERIAL", "PERNUM"]
 
@@ -30,9 +30,9 @@ def opened(path):
     """Codebook and records, by ipumspy."""
     codebook = path.with_name(path.name.split(".")[0] + ".xml")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ipumspy.readers.CitationWarning)
-        ddi = ipumspy.readers.read_ipums_ddi(codebook)
-    return ddi, ipumspy.readers.read_microdata(ddi, path)
+        warnings.simplefilter("ignore", readers.CitationWarning)
+        ddi = readers.read_ipums_ddi(codebook)
+    return ddi, readers.read_microdata(ddi, path)
 
 
 def fates_of(path):
