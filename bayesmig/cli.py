@@ -353,9 +353,10 @@ def demo(
     )
     rest = [name for name in quantities(fitted) if name not in shown]
     more = f"; `bayesmig compare {saved} -q {rest[0]}` compares the rest" if rest else ""
+    notebook = Path("notebooks") / f"{loaded.name}.ipynb"
+    shows = f"{notebook} plugs in another prior; " if notebook.is_file() else ""
     console.print(
-        f"5. Next: notebooks/{loaded.name}.ipynb plugs in another prior; "
-        f"`bayesmig priors {loaded.name}` shows those there are{more}.",
+        f"5. Next: {shows}`bayesmig priors {loaded.name}` shows those there are{more}.",
         soft_wrap=True,
     )
     console.print(f"({time.perf_counter() - started:.0f} s in all)")

@@ -52,8 +52,8 @@ def rebase(fitted: xr.DataTree, reference: str) -> xr.DataTree:
     bayesmig.errors.StudyError: study 'emigration' has no reference to change
     """
     study = load_study(fitted.attrs["study"])
-    data = data_of(fitted, "rebase")
     estimands = study.rebased(fitted["posterior"].to_dataset(), reference)
+    data = data_of(fitted, "rebase")
     table = study.targets(data, estimands)
     changed = fitted.copy()
     if "prior_sd" in changed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -37,11 +37,9 @@ def doubts(data: xr.Dataset, factors: Sequence[str]) -> Iterator[str]:
             "30.7 and not 0.307"
         )
     for factor in factors:
-        levels = [str(level) for level in dict.fromkeys(data[factor].values.tolist())]
-        for level in levels:
-            why = (
-                "by its name" if ALL.search(level) else _total(data, factors, factor, levels, level)
-            )
+        blocks = _blocks(data, factors, factor)
+        for at, level in enumerate(blocks.levels):
+            why = "by its name" if ALL.search(level) else _total(blocks, at)
             if why:
                 yield (
                     f"{factor} {level!r} looks like a total of other levels ({why}): its people "
@@ -50,46 +48,71 @@ def doubts(data: xr.Dataset, factors: Sequence[str]) -> Iterator[str]:
     yield from _above_the_whole(data)
 
 
-def _total(
-    data: xr.Dataset, factors: Sequence[str], factor: str, levels: Sequence[str], level: str
-) -> str:
+class _Blocks(NamedTuple):
+    """Cells by the other factors' labels (block), one factor's levels and component.
+
+    ``there`` (block, level) says which cells there are; ``estimate``, ``size`` and ``error``
+    (block, level, component) are as of `_sizes`, NaN where there is no cell.
+    """
+
+    levels: list[str]
+    there: NDArray[Any]
+    estimate: NDArray[Any]
+    size: NDArray[Any]
+    error: NDArray[Any]
+
+
+def _blocks(data: xr.Dataset, factors: Sequence[str], factor: str) -> _Blocks:
+    others = [data[f].values.astype(str).tolist() for f in factors if f != factor]
+    keys = list(zip(*others, strict=True)) if others else [()] * data.sizes["cell"]
+    of_cell = data[factor].values.astype(str).tolist()
+    levels, blocks = list(dict.fromkeys(of_cell)), list(dict.fromkeys(keys))
+    at = [blocks.index(key) for key in keys], [levels.index(level) for level in of_cell]
+    numbers = _sizes(data)
+    tables = [np.full((len(blocks), len(levels), n.shape[1]), np.nan) for n in numbers]
+    for table, number in zip(tables, numbers, strict=True):
+        table[at] = number
+    there = np.zeros((len(blocks), len(levels)), bool)
+    there[at] = True
+    return _Blocks(levels, there, *tables)
+
+
+def _total(blocks: _Blocks, at: int) -> str:
     """Say of which levels one looks like the sum; empty if of none.
 
     Tried are all others, and those that come next before or after it.  The sample behind a
     percentage p with standard error s has about p (100 - p) / s^2 people; that of a total is
     the sum of the others', and its percentage their mean.
     """
-    at, many = levels.index(level), len(levels)
-    runs = [[*levels[:at], *levels[at + 1 :]]]
-    runs += [list(levels[at + 1 : end]) for end in range(at + 3, many + 1)]
-    runs += [list(levels[start:at]) for start in range(at - 1)]
-    of_cell, others = data[factor].values.astype(str), [f for f in factors if f != factor]
-    keys = np.array(["|".join(str(data[f].values[i]) for f in others) for i in range(len(of_cell))])
-    for run in (run for run in runs if len(run) > 1):
-        blocks = [
-            (here & (of_cell == level), here & np.isin(of_cell, run))
-            for here in (keys == key for key in dict.fromkeys(keys.tolist()))
-        ]
-        whole = [(w, p) for w, p in blocks if w.sum() == 1 and p.sum() == len(run)]
-        if whole and _is_sum(data, whole):
-            shown = ", ".join(run[:SHOWN]) + (", ..." if len(run) > SHOWN else "")
+    level = np.arange(len(blocks.levels))
+    runs = [level != at]
+    runs += [(level > at) & (level < end) for end in range(at + 3, len(level) + 1)]
+    runs += [(level >= start) & (level < at) for start in range(at - 1)]
+    run = np.array([r for r in runs if r.sum() > 1]).reshape(-1, len(level))
+    size, mean = _summed(blocks, run)
+    whole = (blocks.there.astype(int) @ run.T == run.sum(1)).T & blocks.there[:, at]  # (run, block)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.abs(np.log(blocks.size[:, at] / size))
+        error = np.maximum(blocks.error[:, at] / 2, 0.1)
+        near = np.abs(blocks.estimate[:, at] - mean) / error <= 1
+    known = np.isfinite(ratio) & whole[..., None]
+    for which, of in enumerate(known):
+        if of.sum() < FEWEST or np.median(ratio[which][of]) > ALIKE:
+            continue
+        if near[which][of].mean() > OFTEN:
+            parts = [blocks.levels[i] for i in np.flatnonzero(run[which])]
+            shown = ", ".join(parts[:SHOWN]) + (", ..." if len(parts) > SHOWN else "")
             return f"its numbers are the means of {shown}, and its sample their sum"
     return ""
 
 
-def _is_sum(data: xr.Dataset, blocks: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> bool:
-    """Whether in each block one cell has the sum of the samples of others, and their means."""
-    estimate, size, error = _sizes(data)
-    ratios, distances = [], []
-    for whole, parts in blocks:
-        total = size[parts].sum(0)
-        mean = (size[parts] * estimate[parts]).sum(0) / total
-        ratios.append(np.log(size[whole][0] / total))
-        distances.append(np.abs(estimate[whole][0] - mean) / np.maximum(error[whole][0] / 2, 0.1))
-    known = np.isfinite(ratios)
-    if known.sum() < FEWEST or np.median(np.abs(np.array(ratios)[known])) > ALIKE:
-        return False
-    return bool((np.array(distances)[known] <= 1).mean() > OFTEN)
+def _summed(blocks: _Blocks, run: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Sizes of runs of levels, and their means weighted by size (run, block, component)."""
+    unknown = np.einsum("rl,blc->rbc", run, np.isnan(blocks.size)) > 0
+    size = np.einsum("rl,blc->rbc", run, np.nan_to_num(blocks.size))
+    sums = np.einsum("rl,blc->rbc", run, np.nan_to_num(blocks.size * blocks.estimate))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(unknown, np.nan, size), sums / size
 
 
 def _sizes(data: xr.Dataset) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

@@ -118,12 +118,13 @@ def read(
 
     Examples
     --------
-    >>> import bayesmig as bm
-    >>> study = bm.load_study("social_capital")
-    >>> data = study.read(
-    ...     "people.csv", formula="age + sex", group="village", outcome="went", reference="no"
-    ... )  # doctest: +SKIP
-    >>> bm.fit(study, data)  # doctest: +SKIP
+    A file of one's own::
+
+        study = bm.load_study("social_capital")
+        data = study.read(
+            "people.csv", formula="age + sex", group="village", outcome="went", reference="no"
+        )
+        fit = bm.fit(study, data)
     """
     if missing not in get_args(Missing):
         raise DataError(f"missing={missing!r}; valid: {', '.join(get_args(Missing))}")

@@ -88,7 +88,7 @@ def matrix(people: pd.DataFrame, formula: str) -> tuple[Any, NDArray[np.float64]
     StudyError
         For what formulaic cannot make, a formula without the intercept.
     DataError
-        For a column that is not finite.
+        For a column that is not finite, or of one level only.
     """
     import formulaic
 
@@ -101,6 +101,12 @@ def matrix(people: pd.DataFrame, formula: str) -> tuple[Any, NDArray[np.float64]
         raise StudyError(f"{where}: {_first_line(error)}") from None
     if "Intercept" not in made.columns:
         raise StudyError(f"{where} takes the intercept away, which the graph needs")
+    for factor, levels in levels_of(made.model_spec).items():
+        if len(levels) < 2:  # formulaic makes no column of it, and says nothing
+            raise DataError(
+                f"column {factor!r} of the formula has one level only, {', '.join(levels)!r}, for "
+                f"all {len(people)} rows: leave it out"
+            )
     raw = made.drop(columns="Intercept").to_numpy(dtype=float)
     _check_finite(raw, list(made.columns.drop("Intercept")))
     return made.model_spec, raw

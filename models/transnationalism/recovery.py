@@ -8,11 +8,8 @@ often the intervals held the truth, with command, seed and commit.
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +18,8 @@ import xarray as xr
 
 from bayesmig import calibration
 from bayesmig.models.transnationalism import simulate as stars
-from bayesmig.models.transnationalism.data import FOLDER, example
+from bayesmig.models.transnationalism import stored
+from bayesmig.models.transnationalism.data import example
 from bayesmig.models.transnationalism.stars import reading
 from bayesmig.study import load_study
 
@@ -134,50 +132,7 @@ def printing(seed: int) -> xr.Dataset:
     return stars.reported(like, like.estimate.values, truth)
 
 
-def store(name: str, n: int = N) -> Path:
-    """Run, and write ``calibration/NAME.csv``."""
-    began, commit = time.perf_counter(), _commit()
-    table = run(name, n)
-    path = FOLDER / "calibration" / f"{name}.csv"
-    path.parent.mkdir(exist_ok=True)
-    head = (
-        f"# python -m bayesmig.models.transnationalism.recovery {name}; seed {SEED}; "
-        f"commit {commit}; {time.perf_counter() - began:.0f} s\n"
-    )
-    path.write_text(head + table.to_csv(float_format="%.6g"), encoding="utf-8")
-    return path
-
-
-def _commit() -> str:
-    """The commit whose code runs; "-dirty" if files differ from it."""
-    said = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    return subprocess.run(said, cwd=FOLDER, capture_output=True, text=True).stdout.strip()
-
-
-def stored(name: str) -> pd.DataFrame:
-    """Return a stored calibration."""
-    path = FOLDER / "calibration" / f"{name}.csv"
-    return pd.read_csv(path, comment="#", index_col="quantity")
-
-
-def markdown(name: str) -> str:
-    """Return a stored calibration as the table of a card."""
-    table = stored(name)
-    shown = table.drop(columns=["simulations", "divergences", "steps"])
-    lines = ["| quantity | " + " | ".join(shown) + " |", "| --- |" + " ---: |" * len(shown.columns)]
-    lines += [
-        f"| {quantity} | " + " | ".join(f"{x:.3f}" for x in row) + " |"
-        for quantity, row in zip(shown.index, shown.values, strict=True)
-    ]
-    last = table.iloc[0]
-    lines.append("")
-    lines.append(
-        f"{last.simulations:.0f} data sets, {last.divergences:.0f} divergences, "
-        f"{last.steps:.1f} leapfrog steps a draw."
-    )
-    return "\n".join(lines)
-
-
 if __name__ == "__main__":
     for each in sys.argv[1:] or RUNS:
-        print(f"{store(each)}\n{markdown(each)}", flush=True)
+        of = stored.origin(__spec__.name, [each], SEED)
+        print(stored.write(f"calibration/{each}", run(each), of), flush=True)

@@ -309,6 +309,7 @@ def seconds(command, tries=8, enough=2.0):
     return best, child.stdout
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("words", QUICK, ids=" ".join)
 def test_answers_within_two_seconds_and_without_pymc(words):
     took, out = seconds([sys.executable, "-c", RUN, *words])
@@ -317,6 +318,7 @@ def test_answers_within_two_seconds_and_without_pymc(words):
     assert len(out.splitlines()) > 1
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("source", [IMPORTED + "import bayesmig", USED], ids=["import", "use"])
 def test_importing_takes_less_than_two_seconds_and_no_pymc(source):
     took, out = seconds([sys.executable, "-c", source])

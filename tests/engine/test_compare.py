@@ -253,7 +253,7 @@ def rows_of(axis, color):
     named = [li for li in axis.get_lines() if li.get_label().startswith(("post", "print", "given"))]
     (dots,) = [line for line in named if colors.same_color(line.get_color(), color)]
     (bars,) = [c for c in axis.collections if colors.same_color(c.get_color(), color)]
-    ends = np.array([[s[0, 0], s[1, 0], s[0, 1]] for s in bars.get_segments()])
+    ends = np.array([[s[0, 0], s[1, 0], s[0, 1]] for s in bars.get_segments() if len(s)])
     points = np.column_stack([dots.get_xdata(), dots.get_ydata()])
     return points[np.argsort(-points[:, 1])], ends[np.argsort(-ends[:, 2])]
 

@@ -218,6 +218,28 @@ PROSE = [
     ("survey_year", "Table 2", rf"in the United States, {N} ", "year"),
     ("mobility_scale_points", "Table 2", rf"along a {N}-point", "points"),
     ("census_sample", "Table 3", rf"U\.S\. 2000 Census, {N} percent Public", "percent"),
+    # ages and years of text and headings
+    ("young_mothers_from", "Segmented Assimilation", r"young women, ages (\d+)-\d+, with", "years"),
+    ("young_mothers_to", "Segmented Assimilation", r"young women, ages \d+-(\d+), with", "years"),
+    ("incarcerated_from", "Segmented Assimilation", r"males aged (\d+)-\d+ is less", "years"),
+    ("incarcerated_to", "Segmented Assimilation", r"males aged \d+-(\d+) is less", "years"),
+    ("profile_year", "Table 1", r"Temporary Immigrants, (\d+) ", "year"),
+    ("indicators_year", "Table 3", r"Parentage Youths, (\d+) ", "year"),
+    ("dropout_from_table3", "Table 3", r"School Dropouts, Age (\d+)-\d+ %", "years"),
+    ("dropout_to_table3", "Table 3", r"School Dropouts, Age \d+-(\d+) %", "years"),
+    ("dropout_males_from_table3", "Table 3", r"School Dropouts, Males (\d+)-\d+ %", "years"),
+    ("dropout_males_to_table3", "Table 3", r"School Dropouts, Males \d+-(\d+) %", "years"),
+    ("teenage_mothers_from_table3", "Table 3", r"Females, (1\d)-\d+ %", "years"),
+    ("teenage_mothers_to_table3", "Table 3", r"Females, 1\d-(\d+) %", "years"),
+    ("young_mothers_from_table3", "Table 3", r"Females, (2\d)-\d+ %", "years"),
+    ("young_mothers_to_table3", "Table 3", r"Females, 2\d-(\d+) %", "years"),
+    ("incarcerated_from_table3", "Table 3", r"Males, (\d+)-\d+ %", "years"),
+    ("incarcerated_to_table3", "Table 3", r"Males, \d+-(\d+) %", "years"),
+    ("incarcerated_dropouts_from_table3", "Table 3", r"Male Dropouts, (\d+)-\d+ %", "years"),
+    ("incarcerated_dropouts_to_table3", "Table 3", r"Male Dropouts, \d+-(\d+) %", "years"),
+    ("inactive_age_table4", "Table 4", r"High School, Mean Age (\d\d)1 %", "years"),
+    ("child_age_table4", "Table 4", r"Females Mean Age (\d+) %", "years"),
+    ("incarcerated_age_table4", "Table 4", r"Males Mean Age (\d+) ", "years"),
 ]
 
 

@@ -1,6 +1,6 @@
 """The graphs of the essay against the same written by loops."""
 
-from math import exp, log
+from math import exp
 
 import numpy as np
 import pytest
@@ -120,10 +120,9 @@ def test_totals_near_their_sheet():
     found = evaluate.log_likelihood(model, {"rate": rate, "sample_size": size})["printed_total"]
     for m in range(3):
         expected = oracle.total(
-            float(data.total[m]), 0.05, data.percent.values[:, m], size[:, m], [0.1] * 6
+            float(data.total[m]), 0.05, data.percent.values[:, m], size[:, m], [0.05] * 6
         )
         assert found[m] == pytest.approx(expected, rel=1e-6)
-        assert expected > log(0.8)
 
 
 @pytest.mark.parametrize("n", [30, 120, 700, 5000])
@@ -141,13 +140,20 @@ def test_anscombe_is_the_binomial(n, rate):
 def test_sizes_in_flat_coordinates():
     data = RATES.example(table=4)
     import pymc as pm
+    import pytensor
+    import pytensor.tensor as pt
 
     rng = np.random.default_rng(2)
     value = rng.normal(0, 0.7, (6, 3))
     with pm.Model(coords={"group": range(6), "measure": range(3)}):
         near = second.Balanced(second.design(data), data.total.values)
-        coordinates = near.forward(value).eval()
-        np.testing.assert_allclose(near.backward(coordinates).eval(), value, atol=1e-12)
+        at = pt.matrix()
+        forward, backward = (
+            pytensor.function([at], map_(at), mode="FAST_COMPILE")
+            for map_ in (near.forward, near.backward)
+        )
+        coordinates = forward(value)
+        np.testing.assert_allclose(backward(coordinates), value, atol=1e-12)
 
         # the first coordinate says how the total lies; the map keeps volumes
         size = data.sample_size.values * np.exp(value)
@@ -160,6 +166,6 @@ def test_sizes_in_flat_coordinates():
         for i in range(18):
             step = np.zeros(18)
             step[i] = 1e-6
-            ends = [near.forward(value + s * step.reshape(6, 3)).eval().ravel() for s in (1, -1)]
+            ends = [forward(value + s * step.reshape(6, 3)).ravel() for s in (1, -1)]
             jacobian[:, i] = (ends[0] - ends[1]) / 2e-6
         assert abs(np.linalg.det(jacobian)) == pytest.approx(1, rel=1e-6)

@@ -80,7 +80,8 @@ def binomial(k, n, p):
 def exactly(percent, half, rate, n):
     """Probability that k of n, a whole number, print as a percentage: summed over k."""
     total = 0.0
-    for k in range(n + 1):
+    first, last = int(n * (percent - half) / 100) - 1, int(n * (percent + half) / 100) + 1
+    for k in range(max(first, 0), min(last, n) + 1):
         if percent - half <= 100 * k / n < percent + half:
             total += exp(binomial(k, n, rate))
     return total
@@ -108,16 +109,14 @@ def rounded(percent, half, rate, n):
     return log(inside) if inside > 0 else float("-inf")
 
 
-def total(printed_total, half, percents, sizes, widths):
-    """Log probability of a total: a mean of rates each of which is even within its rounding."""
+def total(printed_total, half, percents, sizes, halves):
+    """Log density of a total: a mean of rates, each rounded evenly, that is rounded itself."""
     whole = sum(sizes)
     mean = sum(n / whole * x for n, x in zip(sizes, percents, strict=True))
-    variance = sum((n / whole) ** 2 * w**2 / 12 for n, w in zip(sizes, widths, strict=True))
-    sd = sqrt(variance)
-    high, low = (printed_total + half - mean) / sd, (printed_total - half - mean) / sd
-    if low > 0:
-        low, high = -high, -low
-    return log(below(high) - below(low))
+    variance = (2 * half) ** 2 / 12
+    for n, h in zip(sizes, halves, strict=True):
+        variance += (n / whole) ** 2 * (2 * h) ** 2 / 12
+    return normal(printed_total, mean, sqrt(variance))
 
 
 def balance(sizes, percents, printed_total):

@@ -1,10 +1,11 @@
-"""Examples in the engine's docstrings run, and every public name has one."""
+"""Examples in docstrings run, and every public name has one."""
 
 import doctest
 import importlib
 import inspect
 import pkgutil
 import re
+from pathlib import Path
 
 import pytest
 from fits import small
@@ -12,6 +13,12 @@ from fits import small
 import bayesmig as bm
 
 MODULES = sorted(f"bayesmig.{m.name}" for m in pkgutil.iter_modules(bm.__path__) if not m.ispkg)
+MODELS = Path(__file__).parents[2] / "models"
+MODULES += sorted(
+    ".".join(["bayesmig.models", *path.relative_to(MODELS).with_suffix("").parts])
+    for path in MODELS.rglob("*.py")
+    if ">>> " in path.read_text(encoding="utf-8")
+)
 SAID_BY_FIT = {name for name in bm.__all__ if name.endswith("Warning")}  # no value to show
 
 

@@ -15,6 +15,8 @@ from pymc.distributions.transforms import Transform
 
 from bayesmig.factors import zero_sum_basis
 
+SPREAD = 0.8  # of a measure's logits over the groups, about: the median of its prior
+
 
 @dataclass(frozen=True)
 class Design:
@@ -27,6 +29,9 @@ class Design:
     total, total_half_unit : ndarray (measure), or None
     basis : ndarray (group, contrast)
         Of what sums to zero over the groups; standard normal numbers make variances of one.
+    centred : ndarray (group, measure)
+        How logits are written, from non-centred (0) to centred (1): by how much their own
+        sample says of them beside what the other groups do.
     """
 
     coords: dict[str, list[str]]
@@ -36,21 +41,30 @@ class Design:
     total: NDArray[np.float64] | None
     total_half_unit: NDArray[np.float64]
     basis: NDArray[np.float64]
+    centred: NDArray[np.float64]
 
 
 def design(data: xr.Dataset) -> Design:
     """Return the arrays of data as `data.from_frame` makes them."""
     total, groups = data["total"].values, data.sizes["group"]
+    percent, size = data["percent"].values, data["sample_size"].values
     coords = {name: [str(x) for x in data[name].values] for name in ("group", "measure")}
     return Design(
         {**coords, "contrast": [f"contrast {k + 1}" for k in range(groups - 1)]},
-        data["percent"].values,
+        percent,
         data["half_unit"].values,
-        data["sample_size"].values,
+        size,
         None if np.isnan(total).any() else total,
         data["total_half_unit"].values,
         zero_sum_basis(groups) * np.sqrt(groups / (groups - 1)),
+        SPREAD**2 / (SPREAD**2 + _variance(percent / 100, size)),
     )
+
+
+def _variance(rate: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of a sample's logit, half a person added on either side."""
+    yes, no = size * rate + 0.5, size * (1 - rate) + 0.5
+    return 1 / yes + 1 / no
 
 
 def pairs(measures: list[str]) -> list[tuple[str, str]]:

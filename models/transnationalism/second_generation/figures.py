@@ -27,7 +27,8 @@ def claims(*fits: xr.DataTree) -> pd.DataFrame:
     -------
     DataFrame
         One row for each statement on the fits' tables: ``claim``, ``quote``, ``place``,
-        ``printed`` (whether it is true of the rates as printed) and ``probability``.
+        ``stated`` (its number), ``printed`` (whether it is true of the rates as printed) and
+        ``probability``.
 
     Raises
     ------
@@ -51,6 +52,7 @@ def claims(*fits: xr.DataTree) -> pd.DataFrame:
                     "claim": claim["claim"],
                     "quote": claim["quote"],
                     "place": claim["source"].partition("), ")[2],
+                    "stated": claim["stated"],
                     "printed": bool(as_printed >= -ROUNDED),
                     "probability": float(np.mean(margins >= 0)),
                 }

@@ -104,7 +104,8 @@ def _rates(priors: PriorSet, each: list[tuple[str, str]], table: Design) -> Any:
     pm.Deterministic("correlation", loading[first] * loading[second], dims="pair")
     common = mean[None, :] + (scale * loading)[None, :] * factor[:, None]
     own = (scale * pt.sqrt(1 - loading**2))[None, :]
-    logit = effects("logit", own, priors.centering("measure_scale", *both), *both, mean=common)
+    centred = pm.Data("logit_centred", table.centred, dims=both)
+    logit = effects("logit", own, centred, *both, mean=common)
     return pm.Deterministic("rate", pm.math.invlogit(logit), dims=both)
 
 
@@ -119,22 +120,21 @@ def _sizes(priors: PriorSet, table: Design, sizes: Sizes, total: Any) -> Any:
 
 
 def _total(table: Design, size: Any) -> None:
-    """A total is the mean of the groups' printed rates, each of them rounded.
+    """A total is the mean of the groups' rates; both are printed rounded.
 
-    The rates that are averaged are data of their own: what is drawn in place of the printed
-    ones changes what is observed, and not what the total is a mean of.
+    What the mean of the printed rates and the printed total differ by is a sum of rounding
+    errors, taken as normal with their variance: walls would be hard on the sampler and say
+    nothing more of the sizes.  The rates that are averaged are data of their own: what is drawn
+    in place of the printed ones changes what is observed, and not what the total is a mean of.
     """
     share = size / size.sum(0)[None, :]
     percent = pm.Data("averaged_percent", table.percent, dims=("group", "measure"))
-    width = pm.Data("rounding_width", 2 * table.half_unit, dims=("group", "measure"))
-    error = pt.sqrt((share**2 * width**2).sum(0) / 12)  # of numbers even within their rounding
-    pm.CustomDist(
+    half = pm.Data("averaged_half_unit", table.half_unit, dims=("group", "measure"))
+    own = pm.Data("total_half_unit", table.total_half_unit, dims="measure")
+    pm.Normal(
         "printed_total",
         (share * percent).sum(0),
-        error,
-        pm.Data("total_half_unit", table.total_half_unit, dims="measure"),
-        logp=interval_logp,
-        random=interval,
+        pt.sqrt((own**2 + (share**2 * half**2).sum(0)) / 3),  # of numbers even within half a unit
         observed=pm.Data("total", table.total, dims="measure"),
         dims="measure",
     )
@@ -159,27 +159,11 @@ def rounded_logp(value: Any, rate: Any, size: Any, half: Any) -> Any:
     return pt.switch(value <= half, none, pt.switch(value >= PERCENT - half, all_, inside))
 
 
-def rounded(
-    rate: Any, size: Any, half: Any, rng: np.random.Generator | None = None, **shape: Any
-) -> Any:
+def rounded(rate: Any, people: Any, half: Any, rng: Any = None, size: Any = None) -> Any:
     """Draw a sample of the nearest whole size, and print its rate rounded."""
-    assert rng is not None
-    n = np.maximum(np.round(size), 1).astype(np.int64)
-    percent = PERCENT * rng.binomial(n, rate, size=shape.get("size")) / n
+    n = np.maximum(np.round(people), 1).astype(np.int64)
+    percent = PERCENT * rng.binomial(n, rate, size=size) / n
     return 2 * half * np.round(percent / (2 * half))
-
-
-def interval_logp(value: Any, mean: Any, error: Any, half: Any) -> Any:
-    """Log probability that a normal number rounds to a value."""
-    return _between((value - half - mean) / error, (value + half - mean) / error)
-
-
-def interval(
-    mean: Any, error: Any, half: Any, rng: np.random.Generator | None = None, **shape: Any
-) -> Any:
-    """Draw a normal number and round it."""
-    assert rng is not None
-    return 2 * half * np.round(rng.normal(mean, error, size=shape.get("size")) / (2 * half))
 
 
 def _arcsine(share: Any, size: Any) -> Any:

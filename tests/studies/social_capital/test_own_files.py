@@ -217,7 +217,7 @@ def test_a_shell_says_what_a_file_lacks(tmp_path):
         app, ["fit", "social_capital", "--data", str(path), "--output", str(tmp_path / "x.nc")]
     )
     words = str(done.exception)
-    assert "people.csv: no column network" in words
+    assert "people.csv: no column outcome, network" in words
     assert "(a file of your own is read with formula= and group=)" in words
 
 

@@ -276,6 +276,18 @@ def test_levels_that_nobody_has_are_left_out_and_said():
     assert model.coords["term"] == ("c: hi",)
 
 
+@pytest.mark.parametrize(
+    "column",
+    [["p"] * 60, [["p"]] * 60, pd.Categorical(["p"] * 60)],
+    ids=["text", "lists", "category"],
+)
+@pytest.mark.parametrize("formula", ["c", "x + c", "x:c", "C(c)"])
+def test_a_column_of_one_level_is_refused_and_not_left_out(column, formula):
+    words = said(bm.DataError, arranged, table(c=column), formula=formula)
+    assert "has one level only" in words
+    assert "for all 60 rows: leave it out" in words
+
+
 def test_a_level_that_only_people_left_out_have():
     frame = table(c=pd.Categorical(["lo", "hi", "mid"] * 20))
     frame.loc[frame.c == "mid", "x"] = np.nan

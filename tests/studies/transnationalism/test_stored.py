@@ -1,0 +1,82 @@
+"""Stored tables of the cards: how the graphs sample and whether they find what they should."""
+
+import re
+
+import pandas as pd
+import pytest
+
+import bayesmig as bm
+from bayesmig.models.transnationalism import recovery, results, stored
+
+MADE = r"python -m bayesmig\.models\.transnationalism\.(results|recovery) \w+; seed 1; commit \w+"
+FROM_PRIOR = [name for name, how in recovery.RUNS.items() if "simulate" not in how] + ["stars"]
+LEVELS = {  # the data that every prior set of a study is fitted to
+    "transnationalism": ["Table 2"],
+    "transnationalism_respondents": ["twin"],
+    "transnationalism_second_generation": ["Table 3", "Table 4"],
+}
+SAMPLING = dict(zip(LEVELS, [f"sampling_{name}" for name in results.MAKERS], strict=True))
+
+
+def in_cards():
+    return [name for path in stored.CARDS for name in stored.names(path.read_text("utf-8"))]
+
+
+@pytest.mark.parametrize("path", stored.CARDS, ids=lambda path: path.parent.name)
+def test_cards_have_the_stored_tables(path):
+    card = path.read_text("utf-8")
+    assert stored.names(card)
+    assert stored.filled(card) == card
+
+
+def test_every_stored_table_is_in_one_card():
+    files = [
+        f"{path.parent.name}/{path.stem}"
+        for folder in ("calibration", "results")
+        for path in stored.FOLDER.glob(f"{folder}/*.csv")
+    ]
+    assert sorted(in_cards()) == sorted(files)
+
+
+@pytest.mark.parametrize("name", in_cards())
+def test_what_made_a_table_is_said(name):
+    assert re.fullmatch(MADE, stored.said_of(name))
+
+
+@pytest.mark.parametrize("name", LEVELS)
+def test_default_settings_sample_well(name):
+    table = stored.read(f"results/{SAMPLING[name]}")
+    sets = bm.load_study(name).sets
+    assert list(table.index) == [f"{level}, `{one}`" for level in LEVELS[name] for one in sets]
+    assert (table.divergences == 0).all()
+    assert (table["R-hat"] < 1.01).all()
+    assert (table["bulk ESS"] > 400).all()
+    assert (table["tail ESS"] > 400).all()
+    assert (table["leapfrog steps a draw"] <= 15).all()
+
+
+@pytest.mark.parametrize("name", recovery.RUNS)
+def test_calibrations_are_of_200_surveys(name):
+    table = stored.read(f"calibration/{name}")
+    assert (table.simulations >= 200).all()
+    assert (table.steps <= 15).all()
+
+
+@pytest.mark.parametrize("name", FROM_PRIOR)
+def test_truths_of_the_prior_are_covered_and_ranks_uniform(name):
+    table = stored.read(f"calibration/{name}")
+    assert (table["rank p-value"] > 0.01 / len(table)).all()
+    for share in (50, 90):
+        off = abs(table[f"inside {share}%"] - share / 100) / table[f"se {share}%"]
+        assert (off < 4).all()
+
+
+def test_markdown():
+    table = pd.DataFrame(
+        {"n": [1200, 3], "x": [0.12345, None], "words": ["**", None]},
+        pd.Index(["p", "q"], name="k"),
+    )
+    assert stored.markdown(table) == (
+        "| k | n | x | words |\n| --- | ---: | ---: | --- |\n| p | 1,200 | 0.123 | \\*\\* |\n"
+        "| q | 3 |  |  |"
+    )
