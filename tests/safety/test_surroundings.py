@@ -232,6 +232,20 @@ def test_a_cache_that_cannot_be_is_a_temporary_one(tmp_path, monkeypatch, kind):
     assert Path(flag.partition("=")[2]).is_dir()
 
 
+def test_without_a_home_the_cache_is_a_temporary_one(monkeypatch):
+    def nobody():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(cache.Path, "home", nobody)
+    for name in ("HOME", "PYTENSOR_FLAGS", "PYTENSORRC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delitem(sys.modules, "pytensor", raising=False)
+    with pytest.warns(bm.CacheWarning, match="no home; graphs are compiled into a temporary"):
+        cache.prepare()
+    assert Path(os.environ["HOME"]).is_dir()
+    assert Path(os.environ["PYTENSOR_FLAGS"].partition("=")[2]).is_dir()
+
+
 def test_a_cache_that_can_be_written_is_left(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("PYTENSOR_FLAGS", raising=False)
