@@ -219,8 +219,14 @@ def _held(name: str, own: Any, held: Mapping[str, np.ndarray]) -> np.ndarray:
     return value
 
 
-def compile_graph(model: pm.Model) -> tuple[CompiledGraph, bool]:
+def compile_graph(model: pm.Model, exact: bool = False) -> tuple[CompiledGraph, bool]:
     """Compile the graph of ``model``, or find it among those compiled in this process.
+
+    Parameters
+    ----------
+    model : pm.Model
+    exact : bool
+        Whether sums keep their order: see `bayesmig.study.Study`.
 
     Returns
     -------
@@ -232,7 +238,7 @@ def compile_graph(model: pm.Model) -> tuple[CompiledGraph, bool]:
         if graph.matches(model):
             return graph, True
     started = time.perf_counter()
-    function = _compile_density(model)
+    function = _compile_density(model, exact)
     graph = CompiledGraph(model, function, 0.0)
     density = graph.bind(model, seed=0)
     graph.glue(density.points, density.values)
@@ -262,10 +268,11 @@ def _density(model: pm.Model) -> tuple[Any, dict[str, Any]]:
     return known
 
 
-def _compile_density(model: pm.Model) -> Any:
+def _compile_density(model: pm.Model, exact: bool) -> Any:
     """Compile (free variables) -> (log density, its gradients) with PyTensor's numba linker."""
     import pytensor.tensor as pt
     from pymc.pytensorf import compile as compile_pymc
+    from pytensor import config
 
     discrete = [v.name for v in model.value_vars if not v.type.dtype.startswith("float")]
     if discrete:
@@ -274,7 +281,8 @@ def _compile_density(model: pm.Model) -> Any:
     values = model.value_vars
     gradients: list[Any] = pt.grad(logp, values)  # type: ignore[assignment]  # a list for a list
     outputs = [logp, *gradients]
-    return compile_pymc(values, outputs, mode="NUMBA", on_unused_input="ignore")
+    with config.change_flags(numba__fastmath=not exact):
+        return compile_pymc(values, outputs, mode="NUMBA", on_unused_input="ignore")
 
 
 def _make_glue(

@@ -3,6 +3,8 @@
 import gzip
 import os
 import resource
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -133,9 +135,9 @@ def test_no_mark_of_a_missing_value_is_an_identifier(tmp_path, name, value):
         refused(PEOPLE.read, tmp_path / "a.csv", f"row 6, column {name}: '{value}'")
 
 
-@pytest.mark.parametrize("value", [1e19, 1e308, -1e19])
+@pytest.mark.parametrize("value", [1e19, 1e308, -1e19, "1_000", "1e400"])
 def test_no_household_spends_that(tmp_path, value):
-    table = doors.analysis()
+    table = doors.analysis().astype({"log_expenditure": object})
     table.loc[4, "log_expenditure"] = value
     table.to_csv(tmp_path / "a.csv", index=False)
     refused(PEOPLE.read, tmp_path / "a.csv", "row 6, column log_expenditure")
@@ -242,6 +244,31 @@ def test_persons_of_dead_processes_are_swept(tmp_path, monkeypatch):
     assert alive.exists()
     connection.close()
     del connection
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_persons_go_when_a_signal_ends_the_process(tmp_path, name):
+    code = f"""
+import os, signal, sys
+from bayesmig import signals
+from bayesmig.models.emigration.microdata.ipums.database import workspace
+signal.signal(signal.SIGINT, signal.default_int_handler)
+connection = workspace()
+print(os.listdir({str(tmp_path)!r}), flush=True)
+try:
+    with signals.stopping():
+        os.kill(os.getpid(), signal.{name})
+        signal.pause()
+except KeyboardInterrupt:
+    sys.exit(3)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert "bayesmig-persons-" in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 # Priors

@@ -136,6 +136,36 @@ def test_coordinates_do_not_depend_on_the_number_of_threads():
     assert said[0] == said[1]
 
 
+DRAWS = """
+import hashlib, sys, warnings
+warnings.simplefilter("ignore")
+import numpy as np
+import bayesmig as bm
+study = bm.load_study(sys.argv[1])
+fit = bm.fit(study, study.example(), draws=10, tune=20, chains=2, progress=False,
+             sampling={"maxdepth": 3})
+posterior = fit["posterior"].to_dataset()
+print(hashlib.sha256(b"".join(np.ascontiguousarray(posterior[name].values).tobytes()
+                              for name in sorted(posterior))).hexdigest())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["social_capital", "snapshot", "emigration"])
+def test_draws_do_not_depend_on_threads_cores_or_cache(tmp_path, name):
+    cold = {"PYTENSOR_FLAGS": f"base_compiledir={tmp_path}"}
+    surroundings = [("1", [], {}), ("2", [], cold), ("2", ["taskset", "-c", "0"], cold)]
+    said = []
+    for threads, words, more in surroundings:
+        environment = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, **more}
+        done = subprocess.run(
+            [*words, sys.executable, "-c", DRAWS, name],
+            env={**os.environ, **environment}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        said.append(done.stdout)
+    assert len(set(said)) == 1
+
+
 # The cache of compiled code
 
 
@@ -200,6 +230,20 @@ def test_a_cache_that_cannot_be_is_a_temporary_one(tmp_path, monkeypatch, kind):
     assert str(home / ".pytensor") in str(warned[0].message)
     flag = os.environ["PYTENSOR_FLAGS"]
     assert Path(flag.partition("=")[2]).is_dir()
+
+
+def test_without_a_home_the_cache_is_a_temporary_one(monkeypatch):
+    def nobody():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(cache.Path, "home", nobody)
+    for name in ("HOME", "PYTENSOR_FLAGS", "PYTENSORRC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delitem(sys.modules, "pytensor", raising=False)
+    with pytest.warns(bm.CacheWarning, match="no home; graphs are compiled into a temporary"):
+        cache.prepare()
+    assert Path(os.environ["HOME"]).is_dir()
+    assert Path(os.environ["PYTENSOR_FLAGS"].partition("=")[2]).is_dir()
 
 
 def test_a_cache_that_can_be_written_is_left(tmp_path, monkeypatch):
