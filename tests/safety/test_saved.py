@@ -304,9 +304,12 @@ def test_what_needs_the_data_says_so(tmp_path, where):
     else:
         shared, words = fit(), "no group 'data'"
         del shared["data"]
-    for verb in (bm.refit, lambda f: bm.add_groups(f, ["prior"]), lambda f: bm.rebase(f, "moved")):
+    for verb in (bm.refit, lambda f: bm.add_groups(f, ["prior"])):
         with pytest.raises(bm.StudyError, match=words):
             verb(shared)
+    shared.attrs["study"] = "social_capital"  # which has a reference to change
+    with pytest.raises(bm.StudyError, match=words):
+        bm.rebase(shared, "aspirations")
 
 
 @pytest.mark.parametrize("fewest", [0, 5, 8])
