@@ -95,9 +95,15 @@ def plot_claims(found: pd.DataFrame) -> Any:
                 found.probability[those], at[those], "o", color=colour, mfc=face, ms=7,
                 label=f"{place}, {'' if true else 'not '}true as printed" if those.any() else None,
             )  # fmt: skip
-    axes.set_yticks(at, found.claim)
+    axes.set_yticks(at, [_label(row) for row in found.to_dict("records")])
     axes.set_xlim(-0.02, 1.02)
     axes.set_xlabel("posterior probability that it is true of the groups, not only of the sample")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    plt.close(figure)  # a notebook shows what is returned, and would show pyplot's once more
     return figure
+
+
+def _label(row: dict[str, Any]) -> str:
+    """A statement's name; of one on a group's rate, the number said too."""
+    return f"{row['claim']}: {row['stated']} %" if ", " in row["claim"] else str(row["claim"])

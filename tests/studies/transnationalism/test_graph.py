@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import xarray as xr
+from lazily import lazily
 
 import bayesmig as bm
 from bayesmig.models.transnationalism.printed import table
 from bayesmig.models.transnationalism.second_generation import figures
-from bayesmig.models.transnationalism.second_generation.design import design
 from bayesmig.models.transnationalism.statements import MARGINS, OTHERS, margin
+
+second = lazily("bayesmig.models.transnationalism.second_generation.design")
 
 PRINT = bm.load_study("transnationalism")
 PEOPLE = bm.load_study("transnationalism_respondents")
@@ -71,7 +73,7 @@ def test_names_of_rates():
 
 
 def test_a_factor_of_variance_one():
-    basis = design(RATES.example(table=3)).basis  # of standard normal numbers
+    basis = second.design(RATES.example(table=3)).basis  # of standard normal numbers
     np.testing.assert_allclose(basis.sum(0), 0, atol=1e-12)
     np.testing.assert_allclose((basis**2).sum(1), 1)
 
