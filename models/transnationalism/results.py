@@ -50,7 +50,7 @@ def of_respondents() -> Tables:
     fits = {name: _fit(study, study.example(), name) for name in study.sets}
     return {
         "sampling_respondents": _sampling({("twin", n): fit for n, fit in fits.items()}),
-        "coefficients_respondents": _coefficients(fits["default"]),
+        "coefficients_respondents": _coefficients(fits["default"]).drop(columns="stars"),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,6 @@ def plot_claims(found: pd.DataFrame) -> Any:
     return figure
 
 
-def _label(row: dict[str, Any]) -> str:
+def _label(row: Mapping[Hashable, Any]) -> str:
     """A statement's name; of one on a group's rate, the number said too."""
     return f"{row['claim']}: {row['stated']} %" if ", " in row["claim"] else str(row["claim"])
