@@ -27,6 +27,25 @@ FEW = 10  # labels: more of them, mostly numbers, are rather a number with signs
 SEPARATION = 1e-9  # a level so rare that an outcome does not occur at all
 
 
+@dataclass(frozen=True)
+class Further:
+    """Effects beyond the groups' own intercepts: other groups', or slopes that vary.
+
+    Attributes
+    ----------
+    label : str
+        "household", or "municipality: age" of a slope.
+    members : tuple of str
+        Labels of the groups.
+    column : int
+        Column of the graph whose slope varies; -1 for intercepts.
+    """
+
+    label: str
+    members: tuple[str, ...]
+    column: int
+
+
 @dataclass(frozen=True, eq=False)
 class Design:
     """What the graph observes, and how its columns follow from the formula's.
@@ -51,6 +70,11 @@ class Design:
     stratum : ndarray of int (group)
     strata : tuple of str
         Labels; one, "all", without strata.
+    further : tuple of Further
+        Other effects: of more groups, or slopes.
+    member : ndarray of int (row, 1 + further)
+        Each row's group, and members of the other effects, which are numbered on from the
+        groups.
     count : ndarray of int (row, outcome)
     weight : ndarray (row)
     chosen : ndarray of int (person)
@@ -73,12 +97,22 @@ class Design:
     groups: tuple[str, ...]
     stratum: NDArray[np.int64]
     strata: tuple[str, ...]
+    further: tuple[Further, ...]
+    member: NDArray[np.int64]
     count: NDArray[np.int32]
     weight: NDArray[np.float64]
     chosen: NDArray[np.int64]
     people: NDArray[np.int64]
     variables: tuple[str, ...]
     spec: Any
+
+    @property
+    def multiplier(self) -> NDArray[np.float64]:
+        """What each row's effects are multiplied by: one, or the column of a varying slope."""
+        ones = np.ones(len(self.column))
+        return np.column_stack(
+            [ones, *(ones if f.column < 0 else self.column[:, f.column] for f in self.further)]
+        )
 
     @property
     def alternatives(self) -> tuple[str, ...]:
@@ -106,7 +140,8 @@ def design(
     data: xr.Dataset,
     *,
     formula: str | None = None,
-    group: str = "municipality",
+    group: str | Sequence[str] = "municipality",
+    varying: str | None = None,
     outcome: str = "outcome",
     reference: str = "no_aspirations",
     weights: str | None = None,
@@ -127,8 +162,11 @@ def design(
     """
     people.check_people(data)
     formula = paper_formula(data, strata) if formula is None else formula
+    named = [group] if isinstance(group, str) else list(dict.fromkeys(group))
+    if strata and (varying or len(named) > 1):
+        raise StudyError("strata have one column of groups, and no varying slopes")
     asked = asked_for(data, formula, group, outcome, weights, counts, strata)
-    table = people.frame(people.used(data, asked, counts, missing, [group]))
+    table = people.frame(people.used(data, asked, counts, missing, named))
     spec, raw = terms.matrix(table, formula)
     names = terms.labels(spec)
     outcomes = _outcomes(table[outcome], reference)
@@ -139,9 +177,12 @@ def design(
     _check_outcomes(chosen, number, of_stratum, outcomes, strata_labels)
     _check_columns(raw, names, number, of_stratum, strata_labels)
     mean, to_terms = _standardise(raw, number)
-    groups, of_group, stratum = _groups(table[group], of_stratum, strata_labels)
+    # first the column of the fewest groups: they have most people, who say most of them
+    named.sort(key=lambda name: table[name].nunique())
+    groups, of_group, stratum = _groups(table[named[0]], of_stratum, strata_labels)
+    further, others = _further(table, named, names, varying, of_group, groups)
     weight = _weights(table[weights], number) if weights else np.ones(len(table))
-    keys = np.column_stack([of_group, weight, raw])
+    keys = np.column_stack([of_group, others, weight, raw])
     row_of = _same_rows(keys) if collapse else np.arange(len(table))
     first = np.unique(row_of, return_index=True)[1]
     count = np.zeros((len(first), len(outcomes)), dtype=np.int32)
@@ -157,6 +198,8 @@ def design(
         groups,
         stratum,
         strata_labels,
+        further,
+        np.column_stack([of_group, others])[first],
         count,
         weight[first],
         chosen,
@@ -416,6 +459,34 @@ def _groups(
     return tuple(labels), of_group.astype(np.int64), stratum.astype(np.int64)
 
 
+def _further(
+    table: pd.DataFrame,
+    named: Sequence[str],
+    names: Sequence[str],
+    varying: str | None,
+    of_group: NDArray[np.int64],
+    groups: tuple[str, ...],
+) -> tuple[tuple[Further, ...], NDArray[np.int64]]:
+    """Effects beyond those of the first column's groups, and everybody's member of each.
+
+    Slopes vary between the groups of the first column.
+    """
+    found, members, start = [], [], len(groups)
+    for name in named[1:]:
+        labels = _labels(table[name])
+        found.append(Further(name, labels, -1))
+        members.append(start + _codes(table[name], labels))
+        start += len(labels)
+    for term in terms.labels(terms.matrix(table, varying)[0]) if varying else ():
+        if term not in names:
+            raise StudyError(f"varying: {unknown('column of the formula', term, names)}")
+        found.append(Further(f"{named[0]}: {term}", groups, list(names).index(term)))
+        members.append(start + of_group)
+        start += len(groups)
+    whole = np.column_stack(members) if members else np.empty((len(table), 0), dtype=np.int64)
+    return tuple(found), whole
+
+
 def _weights(column: pd.Series, number: NDArray[np.int64]) -> NDArray[np.float64]:
     weight = _numbers(column, "weights")
     bad = ~(np.isfinite(weight) & (weight > 0))
@@ -458,6 +529,6 @@ def of_fit(fitted: xr.DataTree) -> Design:
 def options_of(fitted: xr.DataTree) -> dict[str, Any]:
     """Options of the design that a fit was made with."""
     options = attrs.unpack(fitted.attrs, "options", dict)
-    names = ("formula", "group", "outcome", "reference", "weights", "counts")
+    names = ("formula", "group", "varying", "outcome", "reference", "weights", "counts")
     names += ("strata", "missing", "collapse")
     return {name: options[name] for name in names if name in options}  # a fit may be older

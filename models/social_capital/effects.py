@@ -41,52 +41,55 @@ def coords(table: Design, intercepts: str) -> dict[str, Sequence[str]]:
     return {"factor": names, "below": below}
 
 
-def loadings(priors: PriorSet, by: tuple[str, ...], intercepts: str, model: pm.Model) -> Any:
-    """Create Lambda, the effect of each factor on each free logit: (stratum, alternative, factor).
+def loadings(
+    priors: PriorSet, by: tuple[str, ...], intercepts: str, model: pm.Model, name: str = "group"
+) -> Any:
+    """Create Lambda, the effect of each factor on each free logit: (by, alternative, factor).
 
-    With two outcomes it is a scale, whatever the structure.
+    With two outcomes it is a scale, whatever the structure.  ``name`` begins the names of its
+    parameters.
     """
     size = len(model.coords["alternative"])
     if intercepts == "shared":
-        scale = priors.variable("group_scale", *by, "first", support="positive")
+        scale = priors.variable(f"{name}_scale", *by, "first", support="positive")
         later = [priors.variable("loading", *by, "later")] if size > 1 else []
         labels = [*model.coords["first"], *model.coords["later"]]
         order = pm.Data("loading_order", [labels.index(k) for k in model.coords["alternative"]])
         found = pt.take(pt.concatenate([scale, *later], axis=-1), order, axis=-1)[..., None]
     elif size == 1 or intercepts == "independent_contrasts":
-        scale = priors.variable("group_scale", *by, "alternative", support="positive")
-        found = scale[..., None] * pm.Data("uncorrelated", np.eye(size))
+        scale = priors.variable(f"{name}_scale", *by, "alternative", support="positive")
+        found = scale[..., None] * pm.Data(f"{name}_uncorrelated", np.eye(size))
     elif intercepts == "independent":
-        scale = priors.variable("group_scale", *by, "outcome", support="positive")
+        scale = priors.variable(f"{name}_scale", *by, "outcome", support="positive")
         against = np.eye(size + 1)[1:] - np.eye(size + 1)[0]
-        found = scale[..., None, :] * pm.Data("against_reference", ALIKE * against)
+        found = scale[..., None, :] * pm.Data(f"{name}_against", ALIKE * against)
     else:
-        scale = priors.variable("group_scale", *by, support="positive")
+        scale = priors.variable(f"{name}_scale", *by, support="positive")
         # a square root of the covariance of differences of K independent numbers, which is
         # I + 11'; any other one differs by a rotation, to which the Wishart is indifferent
-        alike = pm.Data("alike", ALIKE * np.linalg.cholesky(np.eye(size) + 1))
-        root = _wishart_root(priors, by, model)
+        alike = pm.Data(f"{name}_alike", ALIKE * np.linalg.cholesky(np.eye(size) + 1))
+        root = _wishart_root(priors, by, model, name)
         found = scale[..., None, None] * (alike[:, :, None] * root[..., None, :, :]).sum(-2)
     return found if by else found[None]
 
 
-def _wishart_root(priors: PriorSet, by: tuple[str, ...], model: pm.Model) -> Any:
+def _wishart_root(priors: PriorSet, by: tuple[str, ...], model: pm.Model, name: str) -> Any:
     """Lower root T of W = TT', W ~ Wishart(n, I / n) (Bartlett): (..., factor, factor_too)."""
     size = len(model.coords["factor"])
     degrees = size + _degrees_beyond(priors.specs["group_shape"])
     square = pm.ChiSquared(
-        "group_diagonal",
-        pm.Data("group_diagonal_degrees", degrees - np.arange(size)),
+        f"{name}_diagonal",
+        pm.Data(f"{name}_diagonal_degrees", degrees - np.arange(size)),
         dims=(*by, "factor"),
     )
-    below = pm.Normal("group_below", 0.0, 1.0, dims=(*by, "below"))
+    below = pm.Normal(f"{name}_below", 0.0, 1.0, dims=(*by, "below"))
     pairs = [(i, j) for j in range(size) for i in range(j + 1, size)]
     place = np.zeros((len(pairs), size, size))
     for at, (i, j) in enumerate(pairs):
         place[at, i, j] = 1.0
-    diagonal = pm.Data("on_diagonal", np.eye(size))
-    lower = (below[..., None, None] * pm.Data("below_diagonal", place)).sum(-3)
-    width = pm.Data("group_shape_width", 1 / np.sqrt(degrees))
+    diagonal = pm.Data(f"{name}_on_diagonal", np.eye(size))
+    lower = (below[..., None, None] * pm.Data(f"{name}_below_diagonal", place)).sum(-3)
+    width = pm.Data(f"{name}_shape_width", 1 / np.sqrt(degrees))
     return (pt.sqrt(square)[..., None] * diagonal + lower) * width
 
 
@@ -118,33 +121,52 @@ def group_effects(
     location = pm.Data("group_location", near.location, dims=("group", "alternative"))
     own, loading = (v if stratum is None else v[stratum] for v in (coefficient, loading))
     distance = location - own[:, :, 0] - (focus * own[:, :, 1:]).sum(-1)
-    several = near.information.shape[1] > 1
-    if several and intercepts == "independent":
-        score = _numbers_of_outcomes(distance, loading, information)
-    elif several and intercepts == "correlated":
-        score = _one_after_the_other(distance, loading, information, near.information.shape[1])
+    return _effects("group", "group", distance, loading, information, intercepts)
+
+
+def further_effects(loading: Any, near: Geometry, of_effect: Any, intercepts: str) -> Any:
+    """Create the effects beyond those of the groups: (member, alternative).
+
+    Their coordinates take what the members' own people say as it is at the mode.
+    """
+    information = pm.Data("member_information", near.further, dims=("member", "alternative"))
+    distance = pm.Data("member_location", near.further_location, dims=("member", "alternative"))
+    return _effects("member", "member", distance, loading[of_effect], information, intercepts)
+
+
+def _effects(
+    name: str, dim: str, distance: Any, loading: Any, information: Any, intercepts: str
+) -> Any:
+    """Effects Lambda e whose data say that they are ``distance``: (dim, alternative)."""
+    size = len(pm.modelcontext(None).coords["alternative"])
+    if size > 1 and intercepts == "independent":
+        score = _numbers_of_outcomes(name, dim, distance, loading, information)
+    elif size > 1 and intercepts == "correlated":
+        score = _one_after_the_other(name, dim, distance, loading, information, size)
     else:
         pull = (loading * (information * distance)[..., None]).sum(1)
         weight = (loading**2 * information[..., None]).sum(1)
-        score = standard_normal("group", pull, weight, "group", "factor")
+        score = standard_normal(name, pull, weight, dim, "factor")
     return (loading * score[:, None, :]).sum(-1)
 
 
-def _numbers_of_outcomes(distance: Any, loading: Any, information: Any) -> Any:
-    """Standard normals (group, outcome): the reference's, then the others given it."""
+def _numbers_of_outcomes(name: str, dim: str, distance: Any, loading: Any, information: Any) -> Any:
+    """Standard normals (dim, outcome): the reference's, then the others given it."""
     reference = loading[:, 0, 0]  # the same for all alternatives, and negative
     own = loading.sum(2) - loading[:, :, 0]
     left = information / (1 + own**2 * information)
     pull = reference * (left * distance).sum(1)
-    first = standard_normal("group_reference", pull, reference**2 * left.sum(1), "group")
+    first = standard_normal(f"{name}_reference", pull, reference**2 * left.sum(1), dim)
     distance = distance - (reference * first)[:, None]
     pull, weight = own * information * distance, own**2 * information
-    others = standard_normal("group", pull, weight, "group", "alternative")
+    others = standard_normal(name, pull, weight, dim, "alternative")
     return pt.concatenate([first[:, None], others], axis=1)
 
 
-def _one_after_the_other(distance: Any, loading: Any, information: Any, size: int) -> Any:
-    """Standard normals (group, factor) on several of which the data speak at once.
+def _one_after_the_other(
+    name: str, dim: str, distance: Any, loading: Any, information: Any, size: int
+) -> Any:
+    """Standard normals (dim, factor) on several of which the data speak at once.
 
     Each given those before, those after integrated out.
     """
@@ -160,7 +182,7 @@ def _one_after_the_other(distance: Any, loading: Any, information: Any, size: in
     for f, (own, row) in enumerate(reduced):
         for before, score in enumerate(found):
             own = own - row[:, before] * score
-        found.append(standard_normal(f"group_{f + 1}", own, row[:, f], "group"))
+        found.append(standard_normal(f"{name}_{f + 1}", own, row[:, f], dim))
     return pt.stack(found, axis=1)
 
 

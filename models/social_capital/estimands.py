@@ -35,7 +35,9 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
         log odds per unit of the formula's columns; ``intercept`` (contrast), log odds of
         somebody at the means of all columns in a typical group; ``group_sd`` (contrast),
         standard deviation of the groups' log odds; ``variance_share`` (contrast), the part
-        of the latent variance between groups, s^2 / (s^2 + pi^2 / 3).  With strata each has
+        of the latent variance between groups, s^2 / (s^2 + pi^2 / 3), with the variance of
+        other groups, too, in the whole; of these and of slopes that vary ``effect_sd``
+        (effect, contrast), per unit of the column.  With strata each has
         the dim ``stratum`` too, and ``stratum_difference`` (pair, contrast, term) is the
         difference of coefficients; without, and of the paper's outcomes,
         ``coefficient_as_printed`` repeats the coefficients, to be compared with what is
@@ -75,23 +77,32 @@ def _contrasted(draws: xr.Dataset, outcomes: list[str]) -> xr.Dataset:
         values = array.sel(outcome=first) - array.sel(outcome=second)
         return values.drop_vars("outcome", errors="ignore").assign_coords(contrast=labels)
 
+    def spread(covariance: xr.DataArray) -> xr.DataArray:
+        of_pair = [
+            covariance.sel(outcome=one, outcome_too=other).drop_vars(["outcome", "outcome_too"])
+            for one, other in ((first, first), (second, second), (first, second))
+        ]
+        return (of_pair[0] + of_pair[1] - 2 * of_pair[2]).assign_coords(contrast=labels)
+
     coefficient = against(draws["log_odds"])
-    covariance = draws["group_covariance"]
-    of_pair = [
-        covariance.sel(outcome=one, outcome_too=other).drop_vars(["outcome", "outcome_too"])
-        for one, other in ((first, first), (second, second), (first, second))
-    ]
-    variance = (of_pair[0] + of_pair[1] - 2 * of_pair[2]).assign_coords(contrast=labels)
+    variance = whole = spread(draws["group_covariance"])
+    further = {}
+    if "effect_covariance" in draws:
+        others = spread(draws["effect_covariance"])
+        further["effect_sd"] = np.sqrt(others)
+        groups = [": " not in str(label) for label in others["effect"].values]  # no slopes
+        whole = variance + others.isel(effect=np.flatnonzero(groups)).sum("effect")
     found = xr.Dataset(
         {
             "coefficient": coefficient,
             "intercept": against(draws["intercept"]),
             "group_sd": np.sqrt(variance),
-            "variance_share": variance / (variance + LOGISTIC_VARIANCE),
+            "variance_share": variance / (whole + LOGISTIC_VARIANCE),
+            **further,
         },
         attrs={"reference": outcomes[0]},
     )
-    order = ("stratum", "contrast", "term")
+    order = ("stratum", "effect", "contrast", "term")
     found = found.transpose(..., *(dim for dim in order if dim in found.dims))
     if "stratum" in found.dims:
         found = found.assign(stratum_difference=stratum_differences(found["coefficient"]))

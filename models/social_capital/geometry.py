@@ -37,6 +37,10 @@ class Geometry:
         intercept there is uncorrelated with the slopes.
     location : ndarray (group, alternative)
         The logit there that the group's people alone point to.
+    further : ndarray (member, alternative)
+        What the members of other effects say of them.
+    further_location : ndarray (member, alternative)
+        What they point to, all else at the mode.
     """
 
     centre: NDArray[np.float64]
@@ -44,6 +48,8 @@ class Geometry:
     information: NDArray[np.float64]
     focus: NDArray[np.float64]
     location: NDArray[np.float64]
+    further: NDArray[np.float64]
+    further_location: NDArray[np.float64]
 
 
 def geometry(table: Design) -> Geometry:
@@ -56,19 +62,22 @@ def geometry(table: Design) -> Geometry:
     size = alternatives * (1 + columns)
     root = np.empty((len(table.strata), size, size))
     of_row = table.stratum[table.group]
+    further = np.zeros((2, 0, alternatives))
     for s in range(len(table.strata)):
         rows, those = of_row == s, np.flatnonzero(table.stratum == s)
         found = _Mode(table, rows, np.searchsorted(those, table.group[rows]), len(those)).find()
         centre[s], root[s] = found.coefficient, np.linalg.cholesky(np.linalg.inv(found.schur))
         information[those], focus[those], location[those] = found.groups()
-    return Geometry(centre, root, information, focus, location)
+        if table.further:  # of one stratum then
+            further = found.further(table)
+    return Geometry(centre, root, information, focus, location, *further)
 
 
 class _Mode:
     """Newton's method on coefficients and group effects, the groups eliminated."""
 
     def __init__(self, table: Design, rows: NDArray, group: NDArray, groups: int):
-        order = np.argsort(group, kind="stable")
+        order = self.order = np.argsort(group, kind="stable")
         column = table.column[rows][order]
         self.x = np.column_stack([np.ones(len(column)), column])
         self.group = group[order]
@@ -104,6 +113,22 @@ class _Mode:
         focus = diagonal[..., 1:] / information[..., None]
         at_mode = self.coefficient[:, 0] + self.effect + (focus * self.coefficient[:, 1:]).sum(-1)
         return information, focus, at_mode + self.score / information
+
+    def further(self, table: Design) -> NDArray:
+        """Information and location of the members of other effects, which the mode leaves out."""
+        p = self._chances(self.coefficient, self.effect)[:, 1:]
+        residual = self.count - self.people[:, None] * p
+        weight = self.people[:, None] * p * (1 - p)
+        member = table.member[self.order][:, 1:] - len(table.groups)
+        multiplier = table.multiplier[self.order][:, 1:]
+        size = sum(len(one.members) for one in table.further)
+        found = np.zeros((2, size, p.shape[1]))
+        for m in range(member.shape[1]):
+            z = multiplier[:, m, None]
+            np.add.at(found[0], member[:, m], z**2 * weight)
+            np.add.at(found[1], member[:, m], z * residual)
+        found[1] /= np.maximum(found[0], 1e-12)
+        return found
 
     def _chances(self, coefficient: NDArray, effect: NDArray) -> NDArray:
         return probabilities(self.x @ coefficient.T + effect[self.group])

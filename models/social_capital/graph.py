@@ -15,7 +15,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesmig.errors import DataWarning, PriorError
+from bayesmig.errors import DataWarning, PriorError, StudyError
 from bayesmig.models.social_capital import effects
 from bayesmig.models.social_capital.contrasts import Contrasts
 from bayesmig.models.social_capital.design import (
@@ -44,7 +44,8 @@ def build(
     priors: PriorSet,
     *,
     formula: str | None = None,
-    group: str = "municipality",
+    group: str | list[str] = "municipality",
+    varying: str | None = None,
     outcome: str = "outcome",
     reference: str = "no_aspirations",
     intercepts: Intercepts = "correlated",
@@ -64,8 +65,13 @@ def build(
     priors : PriorSet
     formula : str, optional
         Right-hand side, as formulaic reads it; the paper's by default.
-    group, outcome : str
-        Columns of the clusters and of the outcome, of any number of categories.
+    group : str or list of str
+        Column of the clusters; several, nested or crossed.
+    varying : str, optional
+        Columns of the formula whose slopes vary between clusters, as a formula: "age + male".
+        Of several columns of clusters, between those of which there are fewest.
+    outcome : str
+        Column of the outcome, of any number of categories.
     reference : str
         The outcome against which coefficients are written; `bayesmig.rebase` changes it
         after fitting.
@@ -107,7 +113,9 @@ def build(
         Deterministic, the reference's zeros first: ``log_odds`` (outcome, term), per unit of
         the formula's columns; ``intercept`` (outcome); ``group_covariance`` (outcome,
         outcome_too); with strata these have the dim ``stratum`` too; ``group_effect``
-        (group, outcome).  Observed: ``outcomes`` (row, outcome), counts.
+        (group, outcome); of other groups and varying slopes ``effect_covariance`` (effect,
+        outcome, outcome_too) and ``further_effect`` (member, outcome), per unit of the
+        column.  Observed: ``outcomes`` (row, outcome), counts.
 
     Warns
     -----
@@ -122,6 +130,7 @@ def build(
         data,
         formula=formula,
         group=group,
+        varying=varying,
         outcome=outcome,
         reference=reference,
         weights=weights,
@@ -133,6 +142,8 @@ def build(
     _warn(table)
     near = geometry(table)
     by = ("stratum",) if strata else ()
+    if table.further and intercepts == "shared":
+        raise StudyError("intercepts='shared' has one column of groups, and no varying slopes")
     with pm.Model(coords=_coords(table, intercepts)) as model:
         stratum = pm.Data("group_stratum", table.stratum, dims="group")
         coefficient = _coefficients(priors, near, by, pooling, model)
@@ -141,13 +152,17 @@ def build(
             coefficient, loadings, near, stratum if by else None, intercepts
         )
         _report(coefficient, loadings, effect, table, by)
+        base = (coefficient[:, :, 0][stratum] if by else coefficient[:, :, 0]) + effect
+        if table.further:
+            base = pt.concatenate([base, _further(priors, table, near, intercepts, model)])
         known = (None, len(table.outcomes))  # static: the number of outcomes is the graph's
         Outcomes(
             "outcomes",
             coefficient[:, :, 1:],
-            (coefficient[:, :, 0][stratum] if by else coefficient[:, :, 0]) + effect,
+            base,
             pm.Data("columns", table.column, dims=("row", "term")),
-            pm.Data("row_group", table.group, dims="row"),
+            pm.Data("row_member", table.member, dims=("row", "kind")),
+            pm.Data("row_multiplier", table.multiplier, dims=("row", "kind")),
             stratum,
             pm.Data("people", table.count.sum(1), dims="row"),
             pm.Data("weight", table.weight, dims="row"),
@@ -158,7 +173,7 @@ def build(
 
 
 def _coords(table: Design, intercepts: str) -> dict[str, Any]:
-    return {
+    coords = {
         "outcome": table.outcomes,
         "alternative": table.alternatives,
         "outcome_too": table.outcomes,
@@ -168,8 +183,13 @@ def _coords(table: Design, intercepts: str) -> dict[str, Any]:
         "stratum": table.strata,
         "group": table.groups,
         "row": np.arange(len(table.column)),
+        "kind": ("group", *(f.label for f in table.further)),
         **effects.coords(table, intercepts),
     }
+    if table.further:
+        coords["effect"] = [f.label for f in table.further]
+        coords["member"] = [f"{f.label}, {label}" for f in table.further for label in f.members]
+    return coords
 
 
 def _coefficients(
@@ -235,6 +255,25 @@ def _intercept_scale(spec: Any) -> float:
             f"deviation of the outcomes' log odds; slopes have slope_scale), got {spec}"
         )
     return float(number)
+
+
+def _further(
+    priors: PriorSet, table: Design, near: Geometry, intercepts: str, model: pm.Model
+) -> Any:
+    """Create effects of other groups and of slopes, and name them: (member, alternative)."""
+    loading = effects.loadings(priors, ("effect",), intercepts, model, "effect")
+    number = np.repeat(np.arange(len(table.further)), [len(f.members) for f in table.further])
+    of_effect = pm.Data("member_effect", number, dims="member")
+    effect = effects.further_effects(loading, near, of_effect, intercepts)
+    unit = [1.0 if f.column < 0 else table.to_terms[f.column, f.column] for f in table.further]
+    unit_of = pm.Data("effect_unit", unit, dims="effect")
+    whole = pt.concatenate([pt.zeros_like(loading[:, :1]), loading], axis=1)
+    whole = whole * unit_of[:, None, None]
+    covariance = (whole[:, :, None, :] * whole[:, None, :, :]).sum(-1)
+    pm.Deterministic("effect_covariance", covariance, dims=("effect", "outcome", "outcome_too"))
+    named = _with_reference(effect * unit_of[of_effect][:, None])
+    pm.Deterministic("further_effect", named, dims=("member", "outcome"))
+    return effect
 
 
 def _report(

@@ -23,29 +23,30 @@ from pytensor.tensor.random.op import RandomVariable
 
 from bayesmig.models.social_capital.logit import logits, probabilities
 
-VERSION = 3  # of the loop below: part of the key under which its machine code is kept
+VERSION = 4  # of the loop below: part of the key under which its machine code is kept
 BLOCK = 256  # rows whose numbers stay in the fastest memory
 FASTMATH = {"arcp", "contract", "nsz", "reassoc"}  # sums may be reordered; NaN stays NaN
-SIGNATURE = "(s,k,p),(g,k),(r,p),(r),(g),(r,j),(r)->(r),(s,k,p),(g,k)"
-RANDOM_SIGNATURE = "(s,k,p),(g,k),(r,p),(r),(g),(r),(r)->(r,j)"
+SIGNATURE = "(s,k,p),(e,k),(r,p),(r,m),(r,m),(g),(r,j),(r)->(r),(s,k,p),(e,k)"
+RANDOM_SIGNATURE = "(s,k,p),(e,k),(r,p),(r,m),(r,m),(g),(r),(r)->(r,j)"
 
 
 class MultinomialLogit(Op):
     r"""Weighted log-likelihood of each row, and its score.
 
-    For row r in group g of stratum s, with counts y and free logits
-    :math:`\eta_{rk} = v_{gk} + \sum_p x_{rp} \beta_{skp}` of the alternatives (the reference's
-    is zero):
+    For row r of stratum s with members m(r), the first of them its group, and multipliers z,
+    counts y and free logits
+    :math:`\eta_{rk} = \sum_m z_{rm} v_{m(r)k} + \sum_p x_{rp} \beta_{skp}` of the alternatives
+    (the reference's is zero):
 
     .. math:: \ell_r = w_r \Bigl(\sum_k y_{rk} \eta_{rk}
         - n_r \log\bigl(1 + \sum_k e^{\eta_{rk}}\bigr)\Bigr),
 
     the probability of the outcomes of the row's n people in their order.
 
-    Inputs: slope (stratum, alternative, column), intercept (group, alternative), column
-    (row, column), group (row), stratum (group), count (row, outcome; the reference first)
-    and weight (row).  Outputs: the log-likelihood (row) and the derivatives of its sum by
-    slope and intercept.
+    Inputs: slope (stratum, alternative, column), effect (effect, alternative; the groups'
+    intercepts first), column (row, column), member and multiplier (row, member), stratum
+    (group), count (row, outcome; the reference first) and weight (row).  Outputs: the
+    log-likelihood (row) and the derivatives of its sum by slope and effect.
 
     """
 
@@ -58,11 +59,11 @@ class MultinomialLogit(Op):
     def make_node(self, *inputs: Any) -> Apply:
         """Give the operation its inputs."""
         variables = [pt.as_tensor_variable(value) for value in inputs]
-        slope, intercept, column = variables[:3]
+        slope, effect, column = variables[:3]
         outputs = [
             pt.tensor(dtype="float64", shape=column.type.shape[:1]),
             slope.type.clone(dtype="float64")(),
-            intercept.type.clone(dtype="float64")(),
+            effect.type.clone(dtype="float64")(),
         ]
         return Apply(self, variables, outputs)
 
@@ -76,8 +77,8 @@ class MultinomialLogit(Op):
         return [shapes[2][:1], shapes[0], shapes[1]]
 
     def connection_pattern(self, node: Any) -> list[list[bool]]:
-        """Only the log-likelihood has derivatives, by slope and intercept."""
-        return [[i < 2, False, False] for i in range(7)]
+        """Only the log-likelihood has derivatives, by slope and effect."""
+        return [[i < 2, False, False] for i in range(8)]
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         """Multiply the score by the derivative of what the rows are summed into.
@@ -85,11 +86,11 @@ class MultinomialLogit(Op):
         If that is the same number for every row, it is the score already at hand;
         otherwise it is the score of rows that are weighted by it.
         """
-        derivative, rest = cotangents[0], [disconnected_type() for _ in range(5)]
+        derivative, rest = cotangents[0], [disconnected_type() for _ in range(6)]
         try:
             factor = get_underlying_scalar_constant_value(derivative)
         except NotScalarConstantError:
-            scores = self.make_node(*inputs[:6], inputs[6] * derivative).outputs
+            scores = self.make_node(*inputs[:7], inputs[7] * derivative).outputs
             return [scores[1], scores[2], *rest]
         return [factor * outputs[1], factor * outputs[2], *rest]
 
@@ -99,12 +100,13 @@ def _compile(op: MultinomialLogit, node: Any, **_: Any) -> tuple[Any, int]:
     alternatives = op.alternatives
 
     @numba_njit(fastmath=FASTMATH)
-    def multinomial_logit(slope, intercept, column, group, stratum, count, weight):
+    def multinomial_logit(slope, effect, column, member, multiplier, stratum, count, weight):
         # views of unknown strides would keep the sums over columns from being vectorised
         slope, column = np.ascontiguousarray(slope), np.ascontiguousarray(column)
         rows, columns = column.shape
+        members = member.shape[1]
         value = np.empty(rows)
-        by_slope, by_intercept = np.zeros(slope.shape), np.zeros(intercept.shape)
+        by_slope, by_effect = np.zeros(slope.shape), np.zeros(effect.shape)
         logit, share = np.empty((BLOCK, alternatives)), np.empty((BLOCK, alternatives))
         log_total = np.empty(BLOCK)
         # three short loops over a block of rows: exponentials that wait for no sum, and
@@ -113,10 +115,11 @@ def _compile(op: MultinomialLogit, node: Any, **_: Any) -> tuple[Any, int]:
             size = min(BLOCK, rows - start)
             for j in range(size):
                 i = start + j
-                g = group[i]
-                s = stratum[g]
+                s = stratum[member[i, 0]]
                 for k in range(alternatives):
-                    sum_ = intercept[g, k]
+                    sum_ = 0.0
+                    for m in range(members):
+                        sum_ += multiplier[i, m] * effect[member[i, m], k]
                     for p in range(columns):
                         sum_ += slope[s, k, p] * column[i, p]
                     logit[j, k] = sum_
@@ -137,8 +140,7 @@ def _compile(op: MultinomialLogit, node: Any, **_: Any) -> tuple[Any, int]:
                     share[j, k] /= total
             for j in range(size):
                 i = start + j
-                g = group[i]
-                s = stratum[g]
+                s = stratum[member[i, 0]]
                 people, chosen = float(count[i, 0]), 0.0
                 for k in range(alternatives):
                     people += count[i, k + 1]
@@ -146,10 +148,11 @@ def _compile(op: MultinomialLogit, node: Any, **_: Any) -> tuple[Any, int]:
                 value[i] = weight[i] * (chosen - people * log_total[j])
                 for k in range(alternatives):
                     residual = weight[i] * (count[i, k + 1] - people * share[j, k])
-                    by_intercept[g, k] += residual
+                    for m in range(members):
+                        by_effect[member[i, m], k] += multiplier[i, m] * residual
                     for p in range(columns):
                         by_slope[s, k, p] += residual * column[i, p]
-        return value, by_slope, by_intercept
+        return value, by_slope, by_effect
 
     return multinomial_logit, VERSION
 
@@ -163,8 +166,8 @@ class OutcomesRV(RandomVariable):
     _print_name = ("Outcomes", "\\operatorname{Outcomes}")
 
     def _supp_shape_from_params(self, dist_params: Any, param_shapes: Any = None) -> list[Any]:
-        _, intercept, column, *_ = dist_params
-        return [column.shape[-2], intercept.shape[-1] + 1]
+        _, effect, column, *_ = dist_params
+        return [column.shape[-2], effect.shape[-1] + 1]
 
     @classmethod
     def rng_fn(cls, rng: Any, *arguments: Any) -> np.ndarray:
@@ -198,21 +201,29 @@ class Outcomes(pm.Discrete):
 
 
 def _evaluate(
-    slope: Any, intercept: Any, column: Any, group: Any, stratum: Any, count: Any, weight: Any
+    slope: Any,
+    effect: Any,
+    column: Any,
+    member: Any,
+    multiplier: Any,
+    stratum: Any,
+    count: Any,
+    weight: Any,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    logit = logits(slope, intercept, column, group, stratum)
+    logit = logits(slope, effect, column, member, multiplier, stratum)
     people = count.sum(1)
     highest = np.maximum(logit.max(1), 0)
     log_total = highest + np.log(np.exp(-highest) + np.exp(logit - highest[:, None]).sum(1))
     value = weight * ((count[:, 1:] * logit).sum(1) - people * log_total)
     odds = np.exp(logit - log_total[:, None])
     residual = weight[:, None] * (count[:, 1:] - people[:, None] * odds)
-    by_slope, by_intercept = np.zeros_like(slope), np.zeros_like(intercept)
-    of_row = np.asarray(stratum)[group]
+    by_slope, by_effect = np.zeros_like(slope), np.zeros_like(effect)
+    of_row = np.asarray(stratum)[member[:, 0]]
     for s in range(len(slope)):
         by_slope[s] = residual[of_row == s].T @ column[of_row == s]
-    np.add.at(by_intercept, group, residual)
-    return value, by_slope, by_intercept
+    for m in range(member.shape[1]):
+        np.add.at(by_effect, member[:, m], multiplier[:, m, None] * residual)
+    return value, by_slope, by_effect
 
 
 def _draw(rng: Any, parameters: Any, size: tuple[int, ...]) -> np.ndarray:

@@ -16,12 +16,14 @@ def probabilities(logit: np.ndarray) -> np.ndarray:
     return whole
 
 
-def logits(slope: Any, intercept: Any, column: Any, group: Any, stratum: Any) -> np.ndarray:
-    """Free logits (row, alternative), by NumPy."""
-    slope, intercept, column = map(np.asarray, (slope, intercept, column))
-    found = np.empty((len(column), intercept.shape[1]))
-    of_row = np.asarray(stratum)[group]
+def logits(
+    slope: Any, effect: Any, column: Any, member: Any, multiplier: Any, stratum: Any
+) -> np.ndarray:
+    """Free logits (row, alternative); inputs as for `likelihood.MultinomialLogit`."""
+    slope, effect, column, member = map(np.asarray, (slope, effect, column, member))
+    found = np.empty((len(column), effect.shape[1]))
+    of_row = np.asarray(stratum)[member[:, 0]]
     for s in range(len(slope)):
         rows = of_row == s
         found[rows] = column[rows] @ slope[s].T
-    return found + intercept[group]
+    return found + (np.asarray(multiplier)[:, :, None] * effect[member]).sum(1)

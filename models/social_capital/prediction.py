@@ -37,7 +37,7 @@ def people(fitted: xr.DataTree) -> tuple[pd.DataFrame, NDArray[np.float64]]:
     if option["weights"] is not None:
         weight = weight * own[option["weights"]].to_numpy(dtype=float)
     kept = [name for name in table.variables if name not in squares(table, own)]
-    others = [option["group"], option["strata"]]
+    others = [_group(fitted), option["strata"]]
     wanted = dict.fromkeys([*kept, *(name for name in others if name is not None)])
     return own[list(wanted)], weight
 
@@ -89,7 +89,9 @@ def pointwise(fitted: xr.DataTree) -> tuple[xr.DataArray, xr.DataArray]:
     arrays = _by_draw(posterior, table)
     found = np.empty((shape[0] * shape[1], len(present)))
     for i in range(len(found)):
-        free = logits(arrays[0][i], arrays[1][i], table.column, table.group, table.stratum)
+        free = logits(
+            arrays[0][i], arrays[1][i], table.column, table.member, table.multiplier, table.stratum
+        )
         whole = np.concatenate([np.zeros((len(free), 1)), free], axis=1)
         found[i] = whole[row, chosen] - logsumexp(whole, axis=1)[row]
     found *= table.weight[row]
@@ -102,14 +104,14 @@ def pointwise(fitted: xr.DataTree) -> tuple[xr.DataArray, xr.DataArray]:
 
 def groups(fitted: xr.DataTree) -> list[str]:
     """Return the labels of the groups."""
-    own = text_of(_used(fitted)[options_of(fitted)["group"]])
+    own = text_of(_used(fitted)[_group(fitted)])
     return [str(label) for label in dict.fromkeys(own)]
 
 
 def split(fitted: xr.DataTree, groups: Sequence[str]) -> tuple[xr.Dataset, xr.Dataset]:
     """Return the people of other groups, and those of the groups named."""
     data = fitted["data"].to_dataset()
-    name = options_of(fitted)["group"]
+    name = _group(fitted)
     out = text_of(frame(data)[name]).isin(list(groups)).to_numpy()
     title = data.attrs["title"]
     kept, left = (data.isel({PERSON: np.flatnonzero(rows)}) for rows in (~out, out))
@@ -130,7 +132,7 @@ def held_out(fitted: xr.DataTree, data: xr.Dataset, *, draws: int, seed: int) ->
             "groups of a fit with strata cannot be left out: a fit of each stratum can"
         )
     own = frame(data)
-    label = text_of(own[option["group"]]).to_numpy()
+    label = text_of(own[_group(fitted)]).to_numpy()
     chosen = pd.Index(table.outcomes, dtype=object).get_indexer(text_of(own[option["outcome"]]))
     number = (
         np.ones(len(own)) if option["counts"] is None else own[option["counts"]].to_numpy(float)
@@ -153,18 +155,31 @@ def held_out(fitted: xr.DataTree, data: xr.Dataset, *, draws: int, seed: int) ->
     return xr.DataArray(density, {"group": names}, ("group",), name="log_density")
 
 
+def _group(fitted: xr.DataTree) -> str:
+    """The column of the groups whose effects are ``group_effect``: those of which are fewest."""
+    named = options_of(fitted)["group"]
+    if isinstance(named, str):
+        return named
+    own = frame(fitted["data"].to_dataset())
+    return min(named, key=lambda name: own[name].nunique())
+
+
 def _used(fitted: xr.DataTree) -> pd.DataFrame:
     """The people whom the graph has."""
     data, option = fitted["data"].to_dataset(), options_of(fitted)
-    asked = [option[n] for n in ("group", "outcome", "weights", "counts", "strata")]
+    named = [option["group"]] if isinstance(option["group"], str) else option["group"]
+    asked = [*named, *(option[n] for n in ("outcome", "weights", "counts", "strata"))]
     wanted = [*of_fit(fitted).variables, *(name for name in asked if name is not None)]
     there = [name for name in wanted if name in columns(data)]
-    kept = people_used(data, there, option["counts"], option["missing"], [option["group"]])
+    kept = people_used(data, there, option["counts"], option["missing"], named)
     return frame(kept).reset_index(drop=True)
 
 
 def _by_draw(posterior: xr.Dataset, table: Design) -> tuple[NDArray, NDArray]:
-    """Slopes (sample, stratum, alternative, column), intercepts (sample, group, alternative)."""
+    """Slopes (sample, stratum, alternative, column), effects (sample, effect, alternative).
+
+    The effects as the likelihood has them: the groups' with the intercept, then others.
+    """
     names = ["log_odds", "intercept"]
     several = "stratum" in posterior["log_odds"].dims
     pair = posterior[names] if several else posterior[names].expand_dims(stratum=list(table.strata))
@@ -174,4 +189,11 @@ def _by_draw(posterior: xr.Dataset, table: Design) -> tuple[NDArray, NDArray]:
     effect = posterior["group_effect"].stack(sample=("chain", "draw"), create_index=False)
     effect = effect.transpose("sample", "group", "outcome").values[..., 1:]
     back = np.linalg.inv(table.to_terms)
-    return slope @ back.T, level[:, table.stratum] + effect
+    effect = level[:, table.stratum] + effect
+    if table.further:
+        other = posterior["further_effect"].stack(sample=("chain", "draw"), create_index=False)
+        other = other.transpose("sample", "member", "outcome").values[..., 1:]
+        unit = [1.0 if f.column < 0 else table.to_terms[f.column, f.column] for f in table.further]
+        other = other / np.repeat(unit, [len(f.members) for f in table.further])[:, None]
+        effect = np.concatenate([effect, other], axis=1)
+    return slope @ back.T, effect

@@ -162,6 +162,11 @@ class Logits:
         self.slope = flat["log_odds"].values[:, :, alternative] @ back.T
         self.intercept = flat["intercept"].values[:, :, alternative]
         covariance = flat["group_covariance"].values[:, :, alternative, alternative]
+        if table.further:  # of people of whom nothing is known but what the formula says
+            other = posterior["effect_covariance"]
+            other = other.stack(sample=("chain", "draw"), create_index=False).isel(sample=at)
+            other = other.sum("effect").transpose("sample", "outcome", "outcome_too").values
+            covariance = covariance + other[:, None, alternative, alternative]
         values, vectors = np.linalg.eigh(covariance)
         self.root = vectors * np.sqrt(np.maximum(values, 0))[..., None, :]
         effect = flat["group_effect"].transpose("sample", "group", "outcome").values
@@ -176,14 +181,20 @@ class Logits:
         for s in range(self.slope.shape[1]):
             rows = stratum == s
             logit[rows] = columns[rows] @ self.slope[i, s].T + self.intercept[i, s]
+        known = isinstance(municipality, np.ndarray) or municipality not in (MARGINAL, NEW)
+        if self.table.further and (known or any(f.column >= 0 for f in self.table.further)):
+            raise StudyError(
+                "a fit with several kinds of effects says what is expected on the average and of "
+                "new groups, and with slopes that vary neither yet"
+            )
         if isinstance(municipality, np.ndarray):
             return softmax(logit + self.effect[i, municipality])
         if municipality == NEW:
             shift = rng.standard_normal((len(self.root[i]), self.root.shape[-1]))
             return softmax(logit + np.einsum("skf,sf->sk", self.root[i], shift)[stratum])
         if municipality != MARGINAL:
-            known = _known(self.table, municipality, np.unique(stratum))
-            return softmax(logit + self.effect[i, known[stratum]])
+            of_stratum = _known(self.table, municipality, np.unique(stratum))
+            return softmax(logit + self.effect[i, of_stratum[stratum]])
         factor = np.exp(np.einsum("skf,nf->snk", self.root[i], self.nodes))
         return _averaged()(np.exp(logit), factor, stratum, self.node_weights)
 

@@ -9,6 +9,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from oracle import social_capital as oracle
+from said import said
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 from scipy.stats import multivariate_normal
@@ -24,7 +25,10 @@ from bayesmig.ready import compile
 STUDY = bm.load_study("social_capital")
 N, PLACES = 700, 12
 STRUCTURES = ("correlated", "independent", "independent_contrasts", "shared")
-POSITIVE = ("group_scale", "group_diagonal", "slope_scale", "stratum_scale")
+POSITIVE = ("slope_scale", "stratum_scale")
+POSITIVE += tuple(
+    f"{what}_{which}" for what in ("group", "effect") for which in ("scale", "diagonal")
+)
 # a scale of e^-20 is none, a prior of standard deviation 10,000 is flat
 NOTHING = {"dist": "LogNormal", "mu": -20, "sigma": 0.01}
 FLAT = {"coefficient": {"dist": "Normal", "mu": 0, "sigma": 1e4}, "group_scale": NOTHING}
@@ -177,22 +181,26 @@ def test_several_draws_at_once_are_each_alone(twin):
 
 
 def random_inputs(rng, size=1.0):
-    """Inputs of the likelihood: 60 rows, 7 groups in 2 strata, 4 outcomes, 3 columns."""
-    group = rng.integers(0, 7, 60)
+    """Inputs: 60 rows, 7 groups in 2 strata and 5 members of others, 4 outcomes, 3 columns."""
+    member = np.column_stack(
+        [rng.integers(0, 7, 60), rng.integers(7, 10, 60), rng.integers(10, 12, 60)]
+    )
+    multiplier = np.column_stack([np.ones(60), np.ones(60), rng.normal(size=60)])
     return [
-        rng.normal(0, size, (2, 3, 3)), rng.normal(0, size, (7, 3)), rng.normal(size=(60, 3)),
-        group, np.arange(7) % 2, rng.integers(0, 3, (60, 4)).astype(np.int32),
+        rng.normal(0, size, (2, 3, 3)), rng.normal(0, size, (12, 3)), rng.normal(size=(60, 3)),
+        member, multiplier, np.arange(7) % 2, rng.integers(0, 3, (60, 4)).astype(np.int32),
         rng.uniform(0.5, 2, 60),
     ]  # fmt: skip
 
 
-def by_hand(slope, intercept, column, group, stratum, count, weight):
+def by_hand(slope, effect, column, member, multiplier, stratum, count, weight):
     """Weighted log-likelihood of each row, outcome by outcome."""
     found = np.zeros(len(column))
-    for r, g in enumerate(group):
+    for r, members in enumerate(member):
         logit = [0.0]
-        for k in range(intercept.shape[1]):
-            logit.append(intercept[g, k] + sum(slope[stratum[g], k] * column[r]))
+        for k in range(effect.shape[1]):
+            own = sum(z * effect[m, k] for m, z in zip(members, multiplier[r], strict=True))
+            logit.append(own + sum(slope[stratum[members[0]], k] * column[r]))
         highest = max(logit)
         total = highest + math.log(sum(math.exp(x - highest) for x in logit))
         found[r] = weight[r] * sum(n * (x - total) for n, x in zip(count[r], logit, strict=True))
@@ -255,6 +263,73 @@ def test_gradients_are_finite_differences(twin, options):
         step = 1e-5
         slope = (bound(flat + step * way)[0] - bound(flat - step * way)[0]) / (2 * step)
         assert gradient @ way == pytest.approx(slope, rel=1e-6, abs=1e-5)
+
+
+# Other groups, and slopes that vary
+
+HOUSEHOLDS = {"group": ["household", "municipality"], "varying": "age + male", "formula": SHORT}
+
+
+@pytest.mark.parametrize("intercepts", STRUCTURES[:3])
+def test_likelihood_with_households_and_varying_slopes(twin, intercepts):
+    options = {**HOUSEHOLDS, "intercepts": intercepts, "collapse": False}
+    model = STUDY.build(twin, **options)
+    kinds = ["household", "municipality: age", "municipality: male"]
+    assert list(model.coords["effect"]) == kinds
+    assert set(model.coords["group"]) == set(twin["municipality"].values)
+    point = random_point(model, 13)
+    derived = evaluate.derived(model, point, strict=True)
+    columns = np.column_stack(
+        [
+            twin["network"].values == "extended",
+            twin["network"].values == "close",
+            twin["age"].values,
+            twin["age"].values ** 2,
+            twin["male"].values,
+        ]
+    ).astype(float)
+    assert list(model.coords["term"]) == [
+        "network: extended", "network: close", "age", "age_squared", "male",
+    ]  # fmt: skip
+    groups, members = list(model.coords["group"]), list(model.coords["member"])
+    mean, effect = columns.mean(axis=0), np.zeros((N, 3))
+    for i in range(N):
+        home, place = (str(twin[n].values[i]) for n in ("household", "municipality"))
+        effect[i] = derived["group_effect"][groups.index(place)]
+        effect[i] += derived["further_effect"][members.index(f"household, {home}")]
+        for j, name in ((2, "age"), (4, "male")):
+            slope = derived["further_effect"][members.index(f"municipality: {name}, {place}")]
+            effect[i] += slope * (columns[i, j] - mean[j])
+    expected = oracle.log_likelihood(
+        columns, twin["outcome"].values, range(N), derived["intercept"], derived["log_odds"], effect
+    )
+    found = STUDY.log_likelihood(twin, point, **options)
+    np.testing.assert_allclose(found.values, expected, rtol=0, atol=1e-10)
+    together = STUDY.log_likelihood(twin, point, **{**options, "collapse": True})
+    assert float(together.sum()) == pytest.approx(expected.sum(), abs=1e-8)
+
+
+@pytest.mark.parametrize("intercepts", STRUCTURES[:3])
+def test_further_effects_have_the_stated_covariance_a_priori(twin, intercepts):
+    model = STUDY.build(twin, **{**HOUSEHOLDS, "varying": "age", "intercepts": intercepts})
+    values = evaluate.prior_draws(model, 400, seed=2)
+    for at, label in enumerate(model.coords["effect"]):
+        rows = [m for m, name in enumerate(model.coords["member"]) if name.startswith(label + ", ")]
+        scores = values["further_effect"][:, rows, 1:]
+        root = np.linalg.cholesky(values["effect_covariance"][:, at, 1:, 1:])
+        standard = np.linalg.solve(root[:, None], scores[..., None])[..., 0].reshape(-1, 2)
+        error = 1 / np.sqrt(len(standard))
+        assert (np.abs(standard.mean(0)) < 4 * error).all()
+        np.testing.assert_allclose(np.cov(standard.T), np.eye(2), atol=6 * error)
+
+
+def test_effects_that_cannot_vary(twin):
+    words = said(bm.StudyError, STUDY.build, twin, formula="male", varying="age")
+    assert words.startswith("varying: unknown column of the formula 'age'; valid: male")
+    words = said(bm.StudyError, STUDY.build, twin, **HOUSEHOLDS, intercepts="shared")
+    assert "one column of groups" in words
+    words = said(bm.StudyError, STUDY.build, twin, **HOUSEHOLDS, strata="network")
+    assert words.startswith("strata have one column of groups")
 
 
 # The prior of the effects does not depend on the coordinates they are sampled in
@@ -539,8 +614,8 @@ def test_odds_that_overflow_are_taken_relative_to_the_highest():
     residual = weight[:, None] * (
         count[:, 1:] - count.sum(1)[:, None] * softmax(logit, axis=1)[:, 1:]
     )
-    inputs = [pt.as_tensor_variable(v) for v in
-              (slope, intercept, column, group, stratum, count, weight)]  # fmt: skip
+    arrays = (slope, intercept, column, group[:, None], np.ones((4, 1)), stratum, count, weight)
+    inputs = [pt.as_tensor_variable(value) for value in arrays]
     function = pytensor.function([], MultinomialLogit(2).make_node(*inputs).outputs, mode="NUMBA")
     value, by_slope, by_intercept = function()
     np.testing.assert_allclose(value, expected, rtol=1e-12)
