@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,7 @@ def simulate(
     stratum: Stratum = "all",
     tables: Tables = 1,
     separated: bool = False,
+    household_sd: float = 0.0,
 ) -> xr.Dataset:
     """Simulate people whose outcomes follow the model.
 
@@ -65,13 +66,17 @@ def simulate(
         Whose estimates are the default truth: Table 1's, or Tables 2a-c's by stratum.
     separated : bool
         Make sure that nobody self-employed with extended ties aspires (Table 2a, column 2).
+    household_sd : float
+        Standard deviation of effects that the people of a household share, independent for
+        the two logits; the paper says nothing of them.
 
     Returns
     -------
     Dataset
         The analysis file (row), ``attrs["synthetic"]`` true, with the truth as variables
         ``true_log_odds``, ``true_intercept`` (log odds of somebody at the means of the
-        columns), ``true_group_covariance`` and ``true_group_effect``.
+        columns), ``true_group_covariance`` and ``true_group_effect``; with household effects
+        ``true_effect_covariance``, too.
     """
     if tables not in (1, 2):
         raise DataError(f"tables={tables!r}; valid: 1 (Table 1), 2 (Tables 2a-c)")
@@ -80,6 +85,8 @@ def simulate(
     for name, value, least in (("municipalities", municipalities, 2), ("n", n, 1)):
         if not isinstance(value, Integral) or value < least:
             raise DataError(f"{name} must be a whole number from {least} on, got {value!r}")
+    if not isinstance(household_sd, Real) or not 0 <= float(household_sd) < np.inf:
+        raise DataError(f"household_sd must be a number from 0 on, got {household_sd!r}")
     odds = _checked_odds(printed_truth(tables) if truth is None else truth)
     rng = np.random.default_rng(seed)
     table = _people(rng, n, municipalities)
@@ -90,13 +97,18 @@ def simulate(
     )
     place = table.municipality.cat.codes.to_numpy()
     effect = rng.multivariate_normal(np.zeros(2), covariance, size=municipalities)
+    home = table.household.cat.codes.to_numpy()
+    # numbers of their own, so that without households everything is as it was
+    shared = np.random.default_rng((seed, 1)).normal(0, household_sd, (home.max() + 1, 2))
     outcome = np.empty(len(table), dtype=int)
     intercepts = []
     for label in strata:
         rows = np.full(len(table), True) if label == "all" else table.network == label
         one = odds.sel(stratum=label) if label != "all" else odds
         slope = one.sel(outcome=list(OUTCOMES[1:]), term=terms).values
-        logit = (columns[rows] - columns.mean(0)) @ slope.T + effect[place[rows]]
+        logit = (
+            (columns[rows] - columns.mean(0)) @ slope.T + effect[place[rows]] + shared[home[rows]]
+        )
         events = np.array(EVENTS[label]) * n / PEOPLE
         intercept = _intercepts(logit, events)
         intercepts.append(intercept)
@@ -109,6 +121,10 @@ def simulate(
     data = people.of_paper(table)
     places = list(table.municipality.cat.categories)
     known = _truth(odds, strata, terms, np.array(intercepts), covariance, effect, places)
+    if household_sd:
+        among = np.diag([0.0, household_sd**2, household_sd**2])[None]
+        coords = {"effect": ["household"], "outcome": list(OUTCOMES), "outcome_too": list(OUTCOMES)}
+        known["effect_covariance"] = xr.DataArray(among, coords, tuple(coords))
     source = "Table 1" if tables == 1 else "Tables 2a-c"
     data.attrs |= {
         "title": f"SYNTHETIC people, truth as in {source}",
