@@ -4,22 +4,36 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+TYPES := build/types
 
-.PHONY: demo test test-all lint notebooks notebooks-full calibrate bench clean
+.PHONY: demo test test-all fuzz lint format check types notebooks notebooks-full calibrate bench clean
 
 demo: $(READY)
 	$(RUN) -m bayesmig demo
 
 test: $(READY)
-	$(RUN) -m pytest -q -m "not slow"
+	$(RUN) -m pytest -q -n auto --dist loadfile -m "not slow"
 
 test-all: $(READY)
-	$(RUN) -m pytest -q
+	$(RUN) -m pytest -q -n auto --dist loadfile
 
-lint: $(READY)
+# 20,000 damaged files at every door, an hour or so
+fuzz: $(READY)
+	$(RUN) tests/fuzz 20000
+
+lint: format check types
+
+format: $(READY)
 	$(RUN) -m ruff format --check .
+
+check: $(READY)
 	$(RUN) -m ruff check .
-	$(RUN) -m mypy
+
+# mypy sees the package as it is installed: models/ where its import path says
+types: $(READY)
+	@rm -rf $(TYPES)/bayesmig && mkdir -p $(TYPES)/bayesmig
+	@ln -s $(CURDIR)/bayesmig/* $(CURDIR)/models $(TYPES)/bayesmig/
+	cd $(TYPES) && $(CURDIR)/$(RUN) -m mypy --config-file $(CURDIR)/pyproject.toml -p bayesmig
 
 # every notebook, few draws, nothing stored
 notebooks: $(READY)
@@ -34,6 +48,7 @@ calibrate: $(READY)
 	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth prior --priors calibration
 	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth example
 	$(RUN) -m bayesmig calibrate social_capital --example n=2500 --example municipalities=25 --option intercepts=correlated --n 100 --draws 300 --truth example
+	$(RUN) -m bayesmig.models.transnationalism.recovery
 	$(RUN) -m bayesmig calibrate snapshot --n 100 --truth example
 	for set in smooth ffk capps per_class per_year sparse; do \
 	  $(RUN) -m bayesmig calibrate snapshot --priors $$set --n 30 --draws 400 --truth example; done

@@ -95,13 +95,26 @@ def run(checks: Sequence[Check], paper: Any) -> pd.DataFrame:
     ------
     KeyError
         If a file or a printed number is missing, or a claim names another.
+
+    Examples
+    --------
+    >>> def total(paper):
+    ...     yield Finding("p. 1", sum(paper) == 10, f"the parts add up to {sum(paper)}")
+    >>> run([Check("Parts add up to what is printed, 10", total)], [3, 6])["detail"].item()
+    'the parts add up to 9'
     """
     found = [(check.name, *finding) for check in checks for finding in check.find(paper)]
     return pd.DataFrame(found, columns=["check", *Finding._fields]).astype({"holds": bool})
 
 
 def held(n: int, of: int, what: str, where: str) -> Iterator[Finding]:
-    """Yield one finding for the ``n`` of ``of`` things that hold; none if none does."""
+    """Yield one finding for the ``n`` of ``of`` things that hold; none if none does.
+
+    Examples
+    --------
+    >>> list(held(2, 3, "rates follow", "Table 1"))
+    [Finding(where='Table 1', holds=True, detail='2 of 3 rates follow')]
+    """
     if n:
         yield Finding(where, True, f"{n} of {of} {what}")
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmig import _upstream, evaluate, observed
+from bayesmig import attrs, evaluate, observed, outputs
+from bayesmig.errors import StudyError, unknown
+from bayesmig.keeping import flat
 from bayesmig.ready import Built, Compiled, build, compile
+from bayesmig.results import fingerprint
+from bayesmig.saving import opened, sealed
 from bayesmig.study import Study, load_study
+from bayesmig.threads import one_thread
 
 PROBABILITIES = (0.5, 0.9)
 RANKS = 100  # draws kept for a rank, thinned so that they are nearly independent
@@ -28,7 +36,7 @@ class Job:
     built : Built
         The graph; its sizes, and its data where none are held in their place.
     truth : Dataset
-        Estimands.
+        Estimands, those to look at.
     held : mapping of str to ndarray
         Data of the graph by name, in the place of its own.
     seed : int
@@ -46,12 +54,14 @@ def calibrate(
     priors: Any = None,
     *,
     n: int = 200,
+    quantity: str | Sequence[str] | None = None,
     simulate: Callable[[int], xr.Dataset] | None = None,
     draws: int = 600,
     tune: int = 600,
     seed: int = 1,
     workers: int = 2,
     progress: bool = True,
+    keep: str | Path | None = None,
     **options: Any,
 ) -> xr.Dataset:
     """Simulate data of known truth many times and see how often the intervals hold it.
@@ -67,6 +77,8 @@ def calibrate(
         As for `fit`.
     n : int
         Number of simulated data sets.
+    quantity : str or sequence of str, optional
+        Estimands to look at; all by default.
     simulate : callable, optional
         ``simulate(seed)`` returns a data set with its truth, as ``study.simulate``
         does.  By default the truth is drawn from the prior and the data through the
@@ -75,20 +87,35 @@ def calibrate(
     draws, tune, seed, workers : int
         Draws and tuning draws of each refit; chains running at once.
     progress : bool
+    keep : str or Path, optional
+        A folder in which each refit's result is kept as it is made, so that the same
+        calibration, run again after it was killed, goes on where it was; removed at the end.
     **options
         Of the graph.
 
     Raises
     ------
     StudyError
-        If the graph observes what other data cannot take the place of.
+        If the graph observes what other data cannot take the place of, or for a quantity
+        that the study has not.
 
     Returns
     -------
     Dataset
+        Of the refits that were finished if it was interrupted (``attrs["interrupted"]``):
         ``truth``, ``mean``, ``sd``, ``rank`` (share of draws below the truth), ``inside`` and
         ``width`` (probability, ...) of intervals, dims (quantity, simulation, ...), and
         ``divergences`` and ``steps`` (simulation).
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> study = bm.load_study("emigration")
+    >>> found = bm.calibrate(
+    ...     study, study.example(table=7), "calibration", n=2, draws=50, tune=50, progress=False
+    ... )
+    >>> found["inside"].sizes["simulation"], found["inside"].sizes["quantity"]
+    (2, 7)
     """
     study = load_study(study) if isinstance(study, str) else study
     if simulate is None:  # the graph is refitted to what it draws: it must hold all of it
@@ -97,12 +124,13 @@ def calibrate(
     jobs = (
         _prior_jobs(ready, n, seed) if simulate is None else _given_jobs(ready, n, seed, simulate)
     )
-    with ThreadPoolExecutor(workers) as executor:
-        results = list(
-            _track(executor.map(lambda job: _one(ready, job, draws, tune), jobs), n, progress)
-        )
-    found = xr.concat(results, "simulation")
-    found.attrs = {
+    names = list(map(str, jobs[0].truth.data_vars))
+    asked = [quantity] if isinstance(quantity, str) else list(quantity or names)
+    for name in asked:
+        if name not in names:
+            raise StudyError(unknown("quantity", name, names))
+    jobs = [replace(job, truth=job.truth[asked]) for job in jobs]
+    said = {
         "study": study.name,
         "data_title": str(data.attrs.get("title", "")),
         "truth": "drawn from the prior" if simulate is None else "given",
@@ -110,6 +138,16 @@ def calibrate(
         "draws": draws,
         "seed": seed,
     }
+    every = [str(ready.priors), fingerprint(data), attrs.pack(ready.options), str(n), str(tune)]
+    every += asked
+    store = None if keep is None else _Store(Path(keep), study.name, [*said.values(), *every])
+    with one_thread():
+        done = _finished(ready, jobs, draws, tune, workers, progress, store)
+    found: xr.Dataset = xr.concat([done[k] for k in sorted(done)], "simulation")
+    interrupted = "" if len(done) == n else f"interrupted: {len(done)} of {n} data sets"
+    found.attrs = {**said, "interrupted": interrupted}
+    if store is not None and not interrupted:
+        store.remove()
     return found
 
 
@@ -124,6 +162,16 @@ def coverage(found: xr.Dataset) -> pd.DataFrame:
         error and root mean square error in the estimands' unit; mean posterior sd; the
         p-value of a chi-squared test that ranks are uniform, each data set's rank taken
         at one place at random; divergences in all.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> study = bm.load_study("emigration")
+    >>> found = bm.calibrate(
+    ...     study, study.example(table=7), "calibration", n=2, draws=50, tune=50, progress=False
+    ... )
+    >>> list(bm.coverage(found).columns)[:4]
+    ['inside 50%', 'se 50%', 'inside 90%', 'se 90%']
     """
     from scipy.stats import chisquare
 
@@ -157,6 +205,66 @@ def coverage(found: xr.Dataset) -> pd.DataFrame:
         "divergences": int(found.divergences.sum()),
     }
     return table
+
+
+class _Store:
+    """Results of refits in files, in a folder that is named by all that they depend on."""
+
+    def __init__(self, parent: Path, name: str, depends: Sequence[Any]):
+        digest = hashlib.sha256("\n".join(map(str, depends)).encode()).hexdigest()
+        self.folder = parent / f"{name}-{digest[:12]}"
+        outputs.check(self.folder / "0.nc")
+
+    def read(self) -> dict[int, xr.Dataset]:
+        paths = sorted(self.folder.glob("*.nc"))
+        return {int(path.stem): opened(path).to_dataset() for path in paths}
+
+    def write(self, k: int, result: xr.Dataset) -> None:
+        outputs.write(self.folder / f"{k}.nc", sealed(xr.DataTree(result)), private=True)
+
+    def remove(self) -> None:
+        for path in self.folder.glob("*.nc"):
+            outputs.sweep(path)
+            path.unlink()
+        with suppress(OSError):  # other files are left
+            self.folder.rmdir()
+            self.folder.parent.rmdir()
+
+
+def _finished(
+    ready: Compiled,
+    jobs: Sequence[Job],
+    draws: int,
+    tune: int,
+    workers: int,
+    progress: bool,
+    store: _Store | None,
+) -> dict[int, xr.Dataset]:
+    """Run the refits that are not in the store; after Ctrl-C those that had begun."""
+    done = store.read() if store else {}
+    rest = [k for k in range(len(jobs)) if k not in done]
+
+    def take(future: Future[xr.Dataset]) -> None:
+        done[of[future]] = future.result()
+        if store:
+            store.write(of[future], done[of[future]])
+
+    with ThreadPoolExecutor(workers) as executor:
+        of = {executor.submit(_one, ready, jobs[k], draws, tune): k for k in rest}
+        try:
+            for future in _track(as_completed(of), len(rest), progress):
+                take(future)
+        except KeyboardInterrupt:
+            executor.shutdown(wait=True, cancel_futures=True)
+            for future in of:
+                if of[future] not in done and not future.cancelled():
+                    take(future)
+            if not done:
+                raise
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
+    return done
 
 
 def _prior_jobs(ready: Compiled, n: int, seed: int) -> list[Job]:
@@ -200,12 +308,11 @@ def _one(ready: Compiled, job: Job, draws: int, tune: int) -> xr.Dataset:
     raw = density.sample(
         seed=job.seed, progress=False, draws=draws, tune=tune, chains=1, **settings
     )
-    values = evaluate.parameters(model, density.split(_upstream.unconstrained(raw)))
+    values = evaluate.parameters(model, density.split(flat(raw)))
     posterior = evaluate.dataset(model, values, ("chain", "draw"))
     estimands = ready.study.estimands(posterior, job.built.data).isel(chain=0, drop=True)
-    names = pd.Index(list(estimands.data_vars), name="quantity")
-    sampled = estimands.to_dataarray("quantity").transpose("draw", ...)
-    known = job.truth[list(names)].to_dataarray("quantity")
+    known = job.truth
+    sampled = estimands[list(known.data_vars)]
     known = known.drop_vars([c for c in known.coords if c not in known.dims])
     ends = [(1 - p) / 2 for p in PROBABILITIES], [(1 + p) / 2 for p in PROBABILITIES]
     probability = {"probability": list(PROBABILITIES)}
@@ -213,16 +320,18 @@ def _one(ready: Compiled, job: Job, draws: int, tune: int) -> xr.Dataset:
         sampled.quantile(end, "draw").rename(quantile="probability").assign_coords(probability)
         for end in ends
     )
-    inside = (known >= low) & (known <= high)
     thin = max(1, draws // RANKS)
+    found = {  # summarised one by one: estimands with dims of their own need not be one array
+        "truth": known,
+        "mean": sampled.mean("draw"),
+        "sd": sampled.std("draw"),
+        "rank": (sampled.isel(draw=slice(None, None, thin)) < known).mean("draw"),
+        "inside": (known >= low) & (known <= high),
+        "width": high - low,
+    }
     return xr.Dataset(
         {
-            "truth": known,
-            "mean": sampled.mean("draw"),
-            "sd": sampled.std("draw"),
-            "rank": (sampled[::thin] < known).mean("draw"),
-            "inside": inside,
-            "width": high - low,
+            **{name: each.to_dataarray("quantity") for name, each in found.items()},
             "divergences": int(raw["sample_stats"]["diverging"].sum()),
             "steps": float(raw["sample_stats"]["n_steps"].mean()),
         }

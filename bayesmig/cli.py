@@ -1,17 +1,23 @@
-"""The same verbs from a shell: list, audit, priors, fit, compare, report, calibrate, demo."""
+"""The same verbs from a shell: list, audit, priors, fit, compare, report, calibrate, demo, new."""
 
 from __future__ import annotations
 
+import errno
 import math
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayesmig.errors import ConvergenceWarning, DataError, PriorError, StudyError
+from bayesmig.errors import ConvergenceWarning, DataError, DataWarning, PriorError, StudyError
+from bayesmig.outputs import cell, write
+from bayesmig.outputs import check as check_output
+from bayesmig.outputs import shown as plain
+from bayesmig.signals import stopping
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,12 +53,23 @@ PriorChoice = Annotated[
 
 
 def main() -> None:
-    """Run the command line; an error that bayesmig names ends in one line, not a traceback."""
-    try:
-        app()
-    except (DataError, PriorError, StudyError, OSError) as error:
-        print(f"bayesmig: {error}", file=sys.stderr)
-        sys.exit(1)
+    """Run the command line; an error that bayesmig names ends in one line, not a traceback.
+
+    The exit status is 0 if all was done, 1 after an error, 2 for words that the command line
+    does not have, and 128 and the number of the signal (130 after Ctrl-C) if it was stopped,
+    also where what was finished has been saved.
+    """
+    with stopping() as came:
+        try:
+            app()
+            status: Any = 0
+        except SystemExit as end:
+            status = end.code
+        except (DataError, PriorError, StudyError, OSError) as error:
+            for line in (f"bayesmig: {error}", *getattr(error, "__notes__", ())):
+                print(plain(line), file=sys.stderr)
+            status = 1
+    sys.exit(128 + came[0] if came else status)
 
 
 @app.command("list")
@@ -111,26 +128,67 @@ def fit(
     tune: Annotated[int | None, typer.Option(help="tuning draws of each chain")] = None,
     chains: Annotated[int, typer.Option(help="chains")] = 4,
     seed: Annotated[int, typer.Option(help="the same seed gives the same draws")] = 1,
+    respondents: Annotated[
+        bool,
+        typer.Option(
+            "--with-respondents/--without-respondents", help="whether the fit carries their data"
+        ),
+    ] = True,
 ) -> None:
     """Fit a study and save the draws."""
     for pair in option or []:
         name, _, value = pair.partition("=")
         if name in ("draws", "tune", "chains", "seed"):
             raise StudyError(f"{name} is no option of the graph: --{name} {value}")
-    options = _options(study, option)
+    _check_free(output)
+    chosen, options = _data(study, data, example, read, option)
     fitted = _fit(
         study,
-        _data(study, data, example, read),
+        chosen,
         prior,
+        output,
         draws=draws,
         tune=tune,
         chains=chains,
         seed=seed,
         **options,
     )
-    from bayesmig.results import save_fit
+    print(f"saved {_save(fitted, output, respondents)}; next: bayesmig compare {output}")
 
-    print(f"saved {save_fit(fitted, output)}; next: bayesmig compare {output}")
+
+@app.command()
+def recover(
+    path: Annotated[Path, typer.Argument(help="the fit that was to be saved, or FIT.draws")],
+    output: Annotated[Path | None, typer.Option("--output", help="where to save it")] = None,
+    respondents: Annotated[bool, typer.Option("--with-respondents/--without-respondents")] = True,
+) -> None:
+    """Save a fit of what a run that was killed had finished."""
+    from bayesmig import keeping
+    from bayesmig.fitting import recover as recovered
+    from bayesmig.saving import save_fit
+
+    folder = keeping.found(path)
+    if output is None:
+        if folder.suffix != ".draws":
+            raise StudyError(f"--output says where to save the fit of {folder}")
+        output = folder.with_suffix("")
+    check_output(output)
+    fitted = _saying(lambda: recovered(folder))
+    print(f"saved {save_fit(fitted, output, respondents)}; next: bayesmig compare {output}")
+    keeping.discard(folder)
+
+
+@app.command()
+def discard(
+    path: Annotated[Path, typer.Argument(help="the fit that was to be saved, or FIT.draws")],
+) -> None:
+    """Throw away the draws of a run that was killed."""
+    from bayesmig import keeping
+
+    folder = keeping.found(path)
+    counts = ", ".join(map(str, keeping.counted(folder))) or "no"
+    keeping.discard(folder)
+    print(f"removed {folder}: {counts} draws")
 
 
 @app.command()
@@ -143,14 +201,14 @@ def compare(
     """Print the posterior beside the printed numbers."""
     from bayesmig.comparison import compare as compare_fit
     from bayesmig.comparison import headline
-    from bayesmig.results import open_fit
+    from bayesmig.saving import open_fit
 
+    if csv is not None and not csv.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(csv.parent))
     fitted = open_fit(path)
     if csv is not None:
         table = compare_fit(fitted, ci_prob, quantity)
-        part = csv.with_name(f".{csv.name}.part")
-        table.to_csv(part, index=False)
-        part.replace(csv)
+        write(csv, table.map(cell).to_csv(index=False))
         print(f"wrote {csv}: {len(table)} rows")
         return
     for names in [[name] for name in quantity] if quantity else [headline(fitted)]:
@@ -165,7 +223,7 @@ def summary(
 ) -> None:
     """Print every estimand, with print beside it where there is any."""
     from bayesmig.comparison import summary as summary_of
-    from bayesmig.results import open_fit
+    from bayesmig.saving import open_fit
 
     _print_comparison(summary_of(open_fit(path), ci_prob, quantity))
 
@@ -182,13 +240,15 @@ def check(study: StudyName) -> None:
 
 @app.command()
 def report(
-    path: FitPath, output: Annotated[Path, typer.Option("--output", help="folder")] = Path("out")
+    path: FitPath,
+    output: Annotated[Path, typer.Option("--output", help="folder")] = Path("out"),
+    fewest: Annotated[int, typer.Option(help="people of the smallest cell shown; 0: all")] = 5,
 ) -> None:
     """Write report.html for a saved fit."""
     from bayesmig.reporting import report as write_report
-    from bayesmig.results import open_fit
+    from bayesmig.saving import open_fit
 
-    print(f"wrote {write_report(open_fit(path), output)}")
+    print(f"wrote {write_report(open_fit(path), output, fewest)}")
 
 
 @app.command()
@@ -204,6 +264,10 @@ def calibrate(
         str, typer.Option(help="prior, or example: the example's own estimates")
     ] = "prior",
     seed: Annotated[int, typer.Option()] = 1,
+    workers: Annotated[int, typer.Option(help="refits at once")] = 2,
+    keep: Annotated[
+        Path, typer.Option(help="folder of results so far: a run that was killed goes on")
+    ] = Path("out/calibrations"),
     option: Pairs = None,
 ) -> None:
     """Simulate data of known truth, refit each, and count how often the intervals hold it."""
@@ -218,19 +282,24 @@ def calibrate(
         raise StudyError("--truth example simulates the study's example, not --data")
     which = _pairs(example, loaded, "example") if truth == "example" else {}
     started = time.perf_counter()
+    chosen, options = _data(study, data, example, read, option)
     found = run(
         loaded,
-        _data(study, data, example, read),
+        chosen,
         prior,
         n=n,
         draws=draws,
         tune=draws,
         seed=seed,
         simulate=(lambda s: loaded.simulate(seed=s, **which)) if truth == "example" else None,
-        **_options(study, option),
+        workers=workers,
+        keep=keep,
+        **options,
     )
     table = coverage(found)
     print(_markdown(table))
+    if table.attrs["interrupted"]:
+        print(f"{table.attrs['interrupted']}; the same words go on from there")
     print(
         f"{table.attrs['n']} data sets, truth {table.attrs['truth']}, "
         f"{table.attrs['divergences']} divergences, {time.perf_counter() - started:.0f} s"
@@ -246,6 +315,9 @@ def demo(
     from bayesmig.study import list_studies, load_study
 
     started = time.perf_counter()
+    saved = output / "fit.nc"
+    check_output(output / "report.html")
+    _check_free(saved)
     loaded = load_study(study or list_studies()[0])
     console = _console()
     console.rule(f"[bold]{loaded.name}[/bold]: {loaded.title}")
@@ -264,18 +336,18 @@ def demo(
     )
     data = loaded.example()
     kind = "SYNTHETIC" if data.attrs["synthetic"] else "as printed"
-    console.print(f"\n2. The fit: {data.attrs['title']} ({kind}).", markup=False)
-    fitted = _fit(loaded.name, data, None)
+    console.print(plain(f"\n2. The fit: {data.attrs['title']} ({kind})."), markup=False)
+    fitted = _fit(loaded.name, data, None, saved)
+    _save(fitted, saved)
 
     from bayesmig.comparison import compare as compare_fit
     from bayesmig.comparison import headline, quantities
     from bayesmig.reporting import report as write_report
-    from bayesmig.results import save_fit
 
     console.print("\n3. Posterior and print")
     shown = headline(fitted)
     _print_comparison(compare_fit(fitted, quantity=shown))
-    page, saved = write_report(fitted, output), save_fit(fitted, output / "fit.nc")
+    page = write_report(fitted, output)
     console.print(
         f"\n4. Report: {page.resolve()} (open it in a browser); draws: {saved}", soft_wrap=True
     )
@@ -289,52 +361,117 @@ def demo(
     console.print(f"({time.perf_counter() - started:.0f} s in all)")
 
 
-def _fit(study: str, data: xr.Dataset, priors: Any, **settings: Any) -> xr.DataTree:
-    """Fit with progress, and say what was warned of in one line each."""
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="of the study: lower-case letters, digits and _")],
+    into: Annotated[
+        Path | None,
+        typer.Option(help="a folder for a package of its own; default: models/ of this checkout"),
+    ] = None,
+) -> None:
+    """Write the folder of a new study: a small model of a toy paper, to be made the paper's."""
+    from bayesmig.scaffold import new_study
+
+    print(f"wrote {new_study(name, into)}; CONTRIBUTING.md says how it becomes the paper's")
+    if into is not None:
+        print(f"next: pip install --editable {into / name}; bayesmig audit {name}")
+    else:
+        print(f"next: bayesmig audit {name}")
+
+
+def _fit(study: str, data: xr.Dataset, priors: Any, output: Path, **settings: Any) -> xr.DataTree:
+    """Fit with progress, draws kept beside the output, and say what was done."""
     console = _console()
     with console.status("importing PyMC"):
+        from bayesmig import keeping
         from bayesmig.fitting import fit as fit_study
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        fitted = fit_study(study, data, priors, **settings)
-    for warning in caught:
-        if issubclass(warning.category, ConvergenceWarning):
-            console.print("not to be trusted as it is:", style="bold red", end=" ")
-            console.print(str(warning.message), markup=False, highlight=False)
-        else:
-            warnings.warn_explicit(
-                warning.message, warning.category, warning.filename, warning.lineno
-            )
+    folder = keeping.beside(output)
+    try:
+        fitted = _saying(lambda: fit_study(study, data, priors, keep=folder, **settings))
+    except KeyboardInterrupt:
+        if sum(keeping.counted(folder)):
+            print(f"stopped; `bayesmig recover {output}` saves the draws that there are")
+        elif folder.is_dir():
+            keeping.discard(folder)
+        raise
     a = fitted.attrs
     console.print(
         f"   priors {a['prior_set']}; {a['chains']} chains of {a['draws']} draws, seed "
         f"{a['seed']}, {a['sampler']}\n   seconds: graph {a['seconds_build']:.1f}, compilation "
         f"{a['seconds_compile']:.1f}, sampling {a['seconds_sample']:.1f}",
         highlight=False,
+        markup=False,
     )
     return fitted
 
 
+def _save(fitted: xr.DataTree, output: Path, respondents: bool = True) -> Path:
+    """Save a fit; the draws beside it are then of no use."""
+    from bayesmig import keeping
+    from bayesmig.saving import save_fit
+
+    folder = keeping.beside(output)
+    try:
+        save_fit(fitted, output, respondents)
+    except BaseException as error:
+        error.add_note(f"the draws are in {folder}: `bayesmig recover {output}` saves them")
+        raise
+    keeping.discard(folder)
+    return output
+
+
+def _check_free(output: Path) -> None:
+    """Raise, before anything long, if a fit could not be saved or would hide another run's."""
+    from bayesmig import keeping
+
+    check_output(output)
+    keeping.refuse_leftover(keeping.beside(output))
+
+
+def _saying(work: Callable[[], xr.DataTree]) -> xr.DataTree:
+    """Do something, and say what was warned of in one line each."""
+    console = _console()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        warnings.simplefilter("always", DataWarning)
+        done = work()
+    for warning in caught:
+        if issubclass(warning.category, ConvergenceWarning):
+            console.print("not to be trusted as it is:", style="bold red", end=" ")
+            console.print(plain(warning.message), markup=False, highlight=False)
+        elif issubclass(warning.category, DataWarning):
+            console.print(plain(warning.message), markup=False, highlight=False)
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    return done
+
+
 def _data(
-    study: str, path: Path | None, example: list[str] | None, read: list[str] | None
-) -> xr.Dataset:
+    study: str,
+    path: Path | None,
+    example: list[str] | None,
+    read: list[str] | None,
+    option: list[str] | None,
+) -> tuple[xr.Dataset, dict[str, Any]]:
+    """Return data and options of the graph; those that say how a file is read say it too."""
+    from bayesmig import attrs
     from bayesmig.study import load_study
 
     loaded = load_study(study)
-    if path is not None:
-        if example:
-            raise StudyError("give --data or --example, not both")
-        return loaded.read(path, **_pairs(read, loaded, "read"))
-    if read:
-        raise StudyError("--read says how to read --data, which is not given")
-    return loaded.example(**_pairs(example, loaded, "example"))
-
-
-def _options(study: str, pairs: list[str] | None) -> dict[str, Any]:
-    """Read options of the graph by their declared types."""
-    from bayesmig.study import load_study
-
-    return _pairs(pairs, load_study(study), "build") if pairs else {}
+    options = _pairs(option, loaded, "build")
+    if path is None:
+        if read:
+            raise StudyError("--read says how to read --data, which is not given")
+        return loaded.example(**_pairs(example, loaded, "example")), options
+    if example:
+        raise StudyError("give --data or --example, not both")
+    how = _pairs(read, loaded, "read")
+    valid = loaded.arguments("read") if options else {}
+    data = loaded.read(path, **{**{n: v for n, v in options.items() if n in valid}, **how})
+    brought = attrs.unpack(data.attrs, "options", dict) if "options" in data.attrs else {}
+    return data, {**options, **brought}
 
 
 def _pairs(pairs: list[str] | None, study: Study, verb: str) -> dict[str, Any]:
@@ -417,10 +554,10 @@ def _print_rows(rows: list[dict[Any, str]], title: str) -> None:
 
     if not rows:
         return
-    grid = Table(title=Text(title), box=SIMPLE_HEAD, title_justify="left")
+    grid = Table(title=Text(plain(title)), box=SIMPLE_HEAD, title_justify="left")
     for name in rows[0]:
         left = name in ("", "check", "where", "where, for one", "detail")
         grid.add_column(str(name), justify="left" if left else "right", no_wrap=name != "detail")
     for row in rows:
-        grid.add_row(*map(Text, row.values()))  # not markup
+        grid.add_row(*(Text(plain(value)) for value in row.values()))  # no markup, no escapes
     _console().print(grid, highlight=False)

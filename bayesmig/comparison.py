@@ -14,7 +14,7 @@ from bayesmig.diagnostics import worst_of
 from bayesmig.errors import StudyError, unknown
 from bayesmig.printed import MEASURES, SAMPLE_DIMS, at_label, label_columns
 
-USUAL = 0.95  # probability of the posterior's interval where print has none
+USUAL = 0.95  # probability of the posterior's interval where print, or a user's file, has none
 COLUMNS = (
     "quantity coordinates units published published_low published_high published_prob mean sd low "
     "high ci_prob difference_se overlap width_ratio contraction ess r_hat source note"
@@ -28,8 +28,12 @@ def published_rows(fitted: xr.DataTree) -> pd.DataFrame:
 
 
 def quantities(fitted: xr.DataTree) -> list[str]:
-    """Names of the quantities of a fit: those with a printed number, or all where none has one."""
-    return list(dict.fromkeys(published_rows(fitted).quantity)) or _estimands(fitted)
+    """Names of the quantities of a fit: those with a printed number, first the headline.
+
+    All where none has one, and of a user's own data.
+    """
+    printed = list(dict.fromkeys(published_rows(fitted).quantity))
+    return printed if printed and not is_own(fitted.attrs) else _estimands(fitted)
 
 
 def headline(fitted: xr.DataTree) -> list[str]:
@@ -114,8 +118,8 @@ def compare(
         that the data have taken away), ess (the lower of bulk and tail), r_hat, source,
         note.  Values in the quantity's units, NaN where nothing is printed; ``attrs``
         name study and data.  One row for each printed number; for a quantity that has
-        none, and if no number is printed for these data, one for each of its values, as
-        `summary` has them.
+        none, if no number is printed for these data, and of a user's own data, one for
+        each of its values, as `summary` has them.
 
     Raises
     ------
@@ -125,8 +129,16 @@ def compare(
     Examples
     --------
     >>> import bayesmig as bm
-    >>> bm.compare(fit, quantity="emigration")  # doctest: +SKIP
+    >>> table = bm.compare(fit, quantity="emigration")
+    >>> table[["units", "published", "published_low", "published_high", "published_prob"]]
+                units  published  published_low  published_high  published_prob
+    0  percent a year        3.1            2.7             3.6             0.9
+    1  percent a year        7.1            6.5             7.6             0.9
+    2  percent a year        3.3            3.0             3.5             0.9
+    3  percent a year        4.4            4.1             4.7             0.9
     """
+    if is_own(fitted.attrs):
+        return summary(fitted, ci_prob, quantity)
     names = _asked(fitted, quantity, quantities(fitted))
     printed = published_rows(fitted)
     parts = [
@@ -163,7 +175,8 @@ def summary(
     Examples
     --------
     >>> import bayesmig as bm
-    >>> bm.summary(fit)[["quantity", "mean", "low", "high"]]  # doctest: +SKIP
+    >>> bm.summary(fit)["quantity"].unique().tolist()[:3]
+    ['emigration', 'return_immigration', 'net_emigration']
     """
     names = _asked(fitted, quantity, _estimands(fitted))
     printed = published_rows(fitted)
@@ -188,14 +201,14 @@ def _asked(fitted: xr.DataTree, quantity: str | list[str] | None, usual: list[st
     for name in wanted:
         if name not in valid:
             raise StudyError(unknown("quantity", name, valid))
-    return wanted
+    return [name for name in valid if name in wanted]
 
 
 def _unprinted(fitted: xr.DataTree, name: str) -> pd.DataFrame:
     """One row for each value of an estimand, in the form of printed numbers that are not there."""
     array = fitted["estimands"][name]
     dims = [str(dim) for dim in array.dims if dim not in SAMPLE_DIMS]
-    labels = [array[dim].values.tolist() for dim in dims]
+    labels = [np.asarray(array[dim]).tolist() for dim in dims]
     rows = [dict(zip(dims, at, strict=True)) for at in itertools.product(*labels)]
     blank = {**dict.fromkeys(MEASURES, np.nan), "source": "", "note": ""}
     return pd.DataFrame([{"quantity": name, **row, **blank} for row in rows])
@@ -209,11 +222,13 @@ def _compared(
         raise StudyError(f"ci_prob must be between 0 and 1, got {ci_prob!r}")
     records = [row for part in parts for row in part.to_dict("records")]
     names = list(dict.fromkeys(row["quantity"] for row in records))
+    printed = published_rows(fitted).ci_prob.dropna().unique()
+    usual = float(printed[0]) if len(printed) == 1 and is_own(fitted.attrs) else USUAL
     estimands = fitted["estimands"].to_dataset()
     ess, rhat = worst_of(estimands[names])
     prior_sd = fitted["prior_sd"].to_dataset() if "prior_sd" in fitted else ess * np.nan
     table = pd.DataFrame(
-        [_compare_row(row, estimands, prior_sd, ess, rhat, ci_prob) for row in records],
+        [_compare_row(row, estimands, prior_sd, ess, rhat, ci_prob, usual) for row in records],
         columns=COLUMNS,
     )
     table.attrs = {
@@ -231,13 +246,14 @@ def _compare_row(
     ess: xr.Dataset,
     rhat: xr.Dataset,
     ci_prob: float | None,
+    usual: float,
 ) -> dict[str, Any]:
     name = row["quantity"]
     array = estimands[name]
     dims = [str(dim) for dim in array.dims if dim not in SAMPLE_DIMS]
     at = {dim: at_label(array, dim, row[dim]) for dim in dims}
     draws = estimands[name].sel(at).values.ravel()
-    own = float(row["ci_prob"]) if row["ci_prob"] > 0 else USUAL
+    own = float(row["ci_prob"]) if row["ci_prob"] > 0 else usual
     prob = own if ci_prob is None else ci_prob
     low, high = interval(draws, prob)
     own_low, own_high = interval(draws, own)

@@ -11,8 +11,9 @@ same families.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ import numpy as np
 
 from bayesmig import _upstream
 from bayesmig.errors import StudyError, unknown
+from bayesmig.keeping import STATS, tree
+from bayesmig.signals import deferred
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -142,14 +145,14 @@ class NativeDensity:
         """Number of free dimensions."""
         return sum(point.size for point in self.points)
 
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of the free variables."""
+        return [point.shape for point in self.points]
+
     def split(self, draws: np.ndarray) -> list[np.ndarray]:
         """Cut flat draws (..., size) into one array (..., *shape) per free variable."""
-        ends = np.cumsum([p.size for p in self.points])[:-1]
-        parts = np.split(draws, ends, axis=-1)
-        return [
-            part.reshape((*draws.shape[:-1], *point.shape))
-            for part, point in zip(parts, self.points, strict=True)
-        ]
+        return cut(draws, self.shapes)
 
     def __call__(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
         """Log density and gradient at one flat unconstrained point, through the native code."""
@@ -172,16 +175,40 @@ class NativeDensity:
             table += [value.ctypes.data, *value.shape]
         return function, np.array(table, dtype=np.uintp)
 
-    def sample(self, *, seed: int, progress: bool, **settings: Any) -> xr.DataTree:
-        """Run NUTS; the draws are in ``posterior["unconstrained"]`` (chain, draw, parameter)."""
-        import nutpie
+    def sample(
+        self,
+        *,
+        seed: int,
+        progress: bool,
+        each: Callable[[list[np.ndarray]], None] | None = None,
+        **settings: Any,
+    ) -> xr.DataTree:
+        """Run NUTS; the draws are in ``posterior["unconstrained"]`` (chain, draw, parameter).
 
+        ``each`` is handed the rows of the chains from time to time (see `bayesmig.keeping`),
+        and once all are there.
+        """
         if not np.isfinite(self(_start(self, seed))[0]):
             raise StudyError(
                 "the density is zero wherever sampling could start: the data are impossible "
                 "under this graph, or the priors exclude them"
             )
-        return nutpie.sample(_nutpie_model(self), seed=seed, progress_bar=progress, **settings)
+        chains = _upstream.run_nuts(
+            _nutpie_model(self), STATS, each, seed=seed, progress_bar=progress, **settings
+        )
+        if each is not None:
+            with deferred():
+                each(chains)
+        return tree(chains)
+
+
+def cut(draws: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+    """Cut flat draws (..., parameter) into one array (..., *shape) per free variable."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    parts = np.split(draws, ends[:-1], axis=-1)
+    return [
+        part.reshape((*draws.shape[:-1], *shape)) for part, shape in zip(parts, shapes, strict=True)
+    ]
 
 
 def _held(name: str, own: Any, held: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -351,7 +378,7 @@ def _copy_function() -> Any:
     pointer, word = _pointer(), types.uintp
 
     @cfunc(types.int64(types.uint64, types.uint64, word, word, word))
-    def copy(dim, expanded, x, out, user):
+    def copy(dim: Any, expanded: Any, x: Any, out: Any, user: Any) -> int:
         source = carray(pointer(x), (int(dim),), np.float64)
         target = carray(pointer(out), (int(dim),), np.float64)
         for i in range(int(dim)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def diagnose(fitted: xr.DataTree) -> dict[str, Any]:
     found: dict[str, Any] = {"divergences": int(fitted["sample_stats"]["diverging"].sum())}
     free = [n for n in fitted["posterior"].data_vars if n not in _derived_names(fitted)]
     sets = [fitted["posterior"].to_dataset()[free], fitted["estimands"].to_dataset()]
-    measures = {
+    measures: dict[str, tuple[Callable[[xr.Dataset], Any], float, int]] = {
         "rhat": (lambda ds: az.rhat(ds), RHAT, 1),
         "ess_bulk": (lambda ds: az.ess(ds, method="bulk"), ESS, -1),
         "ess_tail": (lambda ds: az.ess(ds, method="tail"), ESS, -1),
@@ -80,7 +81,16 @@ def problems(fitted: xr.DataTree) -> list[str]:
         words.append(f"fewer than {FEWEST} draws: no diagnostic can be computed")
     if fitted["posterior"].sizes["chain"] < 2:
         words.append("one chain: R-hat cannot be computed")
-    return words
+    return [*words, _advice(fitted, found)] if words else words
+
+
+def _advice(fitted: xr.DataTree, found: Mapping[str, Any]) -> str:
+    """Say what to try."""
+    said = fitted.attrs
+    longer = f"longer chains (draws={2 * int(said['draws'])}, tune={2 * int(said['tune'])})"
+    if found["divergences"] or found.get("bfmi", 1.0) < BFMI:
+        return f"try sampling={{'target_accept': 0.99}}, narrower priors of scales, or {longer}"
+    return f"try {longer}"
 
 
 def worst_of(estimands: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:

@@ -9,23 +9,65 @@ _PACKAGE = str(Path(__file__).parent)
 
 
 class BayesmigError(ValueError):
-    """What bayesmig raises by name: one sentence on what is wrong, and what is valid."""
+    """What bayesmig raises by name: one sentence on what is wrong, and what is valid.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> try:
+    ...     bm.load_study("emmigration").audit()
+    ... except bm.BayesmigError as error:
+    ...     print(error)  # doctest: +ELLIPSIS
+    unknown study 'emmigration' (did you mean 'emigration'?); valid: emigration, ...
+    """
 
 
 class DataError(BayesmigError):
-    """Data that a study cannot take: says which file, column, row or variable."""
+    """Data that a study cannot take: says which file, column, row or variable.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> bm.load_study("emigration").read("my_cells.csv")
+    Traceback (most recent call last):
+        ...
+    bayesmig.errors.DataError: my_cells.csv: no such file
+    """
 
 
 class PriorError(BayesmigError):
-    """A prior that the graph cannot take: says which parameter, and what is valid."""
+    """A prior that the graph cannot take: says which parameter, and what is valid.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> bm.load_study("emigration").priors("narrow")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    bayesmig.errors.PriorError: unknown prior set 'narrow'; valid: default, ...
+    """
 
 
 class StudyError(BayesmigError):
-    """A study, option or quantity that does not exist: lists those that do."""
+    """A study, option or quantity that does not exist: lists those that do.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> study = bm.load_study("emigration")
+    >>> study.build(study.example(table=7), residual="share")
+    Traceback (most recent call last):
+        ...
+    bayesmig.errors.StudyError: residual='share'; valid: probability, hazard
+    """
 
 
 class DataWarning(UserWarning):
     """Data that do not say all that is asked of them: says which, and what is made of it."""
+
+
+class CacheWarning(UserWarning):
+    """The cache of compiled code is damaged or cannot be written: says where, and what to set."""
 
 
 class ConvergenceWarning(UserWarning):

@@ -197,7 +197,7 @@ def _untransformed(model: pm.Model) -> list[Any]:
     for rv in model.free_RVs:
         value, transform = model.rvs_to_values[rv], model.rvs_to_transforms[rv]
         natural.append(value if transform is None else transform.backward(value, *rv.owner.inputs))
-    return model.replace_rvs_by_values(natural)
+    return list(model.replace_rvs_by_values(natural))
 
 
 class _Given:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from numbers import Integral
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bayesmig import attrs
+import numpy as np
+
+from bayesmig import attrs, outputs
 from bayesmig.diagnostics import diagnose, problems
 from bayesmig.errors import (
     ConvergenceWarning,
@@ -21,15 +25,32 @@ from bayesmig.errors import (
 )
 from bayesmig.groups import known as known_groups
 from bayesmig.groups import with_groups
-from bayesmig.ready import Compiled, compile, compiled_from
-from bayesmig.results import assembled, finished
+from bayesmig.keeping import (
+    START,
+    STATS,
+    Keeper,
+    counted,
+    flat,
+    found,
+    refuse_leftover,
+    seconds,
+    tables,
+    tree,
+    untree,
+)
+from bayesmig.ready import Built, Compiled, build, built_from, compile, compiled_from
+from bayesmig.results import assembled, begun, finished
+from bayesmig.saving import opened, sealed
+from bayesmig.signals import deferred
+from bayesmig.threads import one_thread
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from bayesmig.compiled import NativeDensity
     from bayesmig.study import Study
 
-SETTINGS = ("draws", "tune", "chains", "seed", "progress", "groups", "sampling")
+SETTINGS = ("draws", "tune", "chains", "seed", "progress", "groups", "sampling", "keep")
 
 
 def fit(
@@ -44,6 +65,7 @@ def fit(
     progress: bool = True,
     groups: Iterable[str] = (),
     sampling: Mapping[str, Any] | None = None,
+    keep: str | Path | None = None,
     **options: Any,
 ) -> xr.DataTree:
     """Sample a study's posterior with NUTS (nutpie).
@@ -67,6 +89,9 @@ def fit(
         Groups to add; `add_groups` adds them later.
     sampling : mapping, optional
         Settings of nutpie over the study's own, e.g. ``{"target_accept": 0.99}``.
+    keep : str or Path, optional
+        A folder, made here, into which draws are written as they are made: `recover` makes
+        a fit of them whatever becomes of this process, `discard` removes them.
     **options
         Of the study's graph; ``study.options`` lists them.
 
@@ -87,12 +112,16 @@ def fit(
     Raises
     ------
     DataError, PriorError, StudyError
+    OSError
+        If nothing can be written to ``keep``; before anything is compiled.
 
     Examples
     --------
     >>> import bayesmig as bm
     >>> study = bm.load_study("emigration")
-    >>> fit = bm.fit(study, study.example(table=7))  # doctest: +SKIP
+    >>> fit = bm.fit(study, study.example(table=7), draws=500, tune=500, progress=False)
+    >>> fit["estimands"]["emigration"].dims
+    ('chain', 'draw', 'cell')
     """
     asked = {
         "draws": draws,
@@ -102,8 +131,12 @@ def fit(
         "progress": progress,
         "groups": groups,
         "sampling": sampling,
+        "keep": keep,
     }
     known_groups(groups)
+    if keep is not None:
+        refuse_leftover(Path(keep))
+        outputs.check(Path(keep) / START)
     with _status(progress, "compiling the graph (longest the first time on a machine)"):
         ready = compile(study, data, priors, **options)
     return sample(ready, asked)
@@ -147,12 +180,16 @@ def refit(
     --------
     >>> import bayesmig as bm
     >>> mine = {"intercept": {"dist": "Normal", "mu": -3, "sigma": 0.5}}
-    >>> bm.refit(fit, mine)  # doctest: +SKIP
+    >>> bm.refit(fit, mine, draws=500, tune=500, progress=False).attrs["prior_set"]
+    'default with intercept'
     """
     start = fitted if isinstance(fitted, Compiled) else compiled_from(fitted)
     many_priors = priors if isinstance(priors, list) else [priors]
     many_data: Sequence[Any] = list(data) if isinstance(data, list | tuple) else [data]
     jobs = [(p, d) for p in many_priors for d in many_data]
+
+    if settings.get("keep") is not None and len(jobs) > 1:
+        raise StudyError("keep is a folder for one fit, not for a list of them")
 
     def one(job: tuple[Any, Any]) -> xr.DataTree:
         return _refit_one(start, *job, dict(settings))
@@ -178,38 +215,128 @@ def sample(ready: Compiled, asked: Mapping[str, Any]) -> xr.DataTree:
     ready.study.targets(ready.data, prior)
     started = time.perf_counter()
     density = ready.graph.bind(ready.model, seed)
-    bound = time.perf_counter()
-    try:
-        raw = density.sample(
-            seed=seed, progress=progress, draws=draws, tune=tune, chains=chains, **sampling
-        )
-    except AttributeError as error:  # what nutpie says of a setting that it does not have
-        raise StudyError(f"sampling: {error}") from None
-    sampled = time.perf_counter()
-    raw, interrupted = finished(raw, draws, chains)
     said = {
         "seed": seed,
         "draws": draws,
         "tune": tune,
         "chains": chains,
         "sampler_settings": attrs.pack(sampling),
-    }
-    fitted = assembled(ready, density, raw, prior, said)
-    fitted.attrs |= {
         "seconds_build": ready.seconds["build"],
         "seconds_compile": ready.seconds["compile"],
-        "seconds_to_first_draw": sum(ready.seconds.values()) + bound - started,
-        "seconds_sample": sampled - bound,
         "compiled": "reused" if ready.reused else "in this run",
-        "interrupted": interrupted,
     }
-    fitted.attrs["diagnostics"] = attrs.pack(diagnose(fitted))
-    fitted = with_groups(fitted, ready, known_groups(asked.get("groups") or ()), seed)
+    start = begun(ready, prior, said)
+    with one_thread(), _keeper(asked.get("keep"), start, density) as keeper:
+        bound = time.perf_counter()
+        raw = density.sample(
+            seed=seed,
+            progress=progress,
+            each=keeper.add if keeper else None,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            **sampling,
+        )
+        start.attrs["seconds_to_first_draw"] = sum(ready.seconds.values()) + bound - started
+        start.attrs["seconds_sample"] = time.perf_counter() - bound
+        try:
+            fitted = _completed(start, ready, density.shapes, raw)
+            fitted = with_groups(fitted, ready, known_groups(asked.get("groups") or ()), seed)
+        except BaseException as error:
+            if np.isfinite(flat(raw)).any():
+                folder = keeper.folder if keeper else _rescued(start, density, raw)
+                error.add_note(f"the draws are in {folder}: bm.recover makes a fit of them")
+            raise
     fitted.attrs["seconds_total"] = sum(ready.seconds.values()) + time.perf_counter() - started
     words = problems(fitted)
     if words:
         warn("; ".join(words), ConvergenceWarning)
     return fitted
+
+
+def recover(path: str | Path, priors: Any = None) -> xr.DataTree:
+    """Make a fit of what a run had finished when it ended, however it ended.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder that ``keep`` named, or the file (.nc) that the command line was to write.
+        It stays: `discard` removes it once the fit is saved.
+    priors : optional
+        Those of the run, if they were objects of another library.
+
+    Returns
+    -------
+    DataTree
+        As from `fit`; ``attrs["interrupted"]`` says what there is of what was asked for.
+
+    Warns
+    -----
+    ConvergenceWarning
+
+    Raises
+    ------
+    StudyError
+        If there are no draws.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> bm.recover("nowhere.nc")
+    Traceback (most recent call last):
+        ...
+    bayesmig.errors.StudyError: no draws at nowhere.nc, nor at nowhere.nc.draws
+    """
+    folder = found(path)
+    if not sum(counted(folder)):
+        raise StudyError(f"{folder} holds no draws: its run ended before the first")
+    start = opened(folder / START)
+    shapes = [tuple(shape) for shape in attrs.unpack(start.attrs, "shapes", list)]
+    del start.attrs["shapes"]
+    start.attrs["seconds_sample"] = seconds(folder)
+    if priors is None:
+        built = built_from(start)
+    else:
+        said = attrs.unpack(start.attrs, "options", dict)
+        built = build(start.attrs["study"], start["data"].to_dataset(), priors, **said)
+    chains = tables(folder)
+    asked = int(start.attrs["chains"])
+    chains += [chains[0][:0]] * (asked - len(chains))
+    with one_thread():
+        fitted = _completed(start, built, shapes, tree(chains))
+    words = problems(fitted)
+    if words:
+        warn("; ".join(words), ConvergenceWarning)
+    return fitted
+
+
+def _completed(
+    start: xr.DataTree, built: Built, shapes: Sequence[tuple[int, ...]], raw: xr.DataTree
+) -> xr.DataTree:
+    """Put what was sampled into what was begun, and say what came of it."""
+    raw, interrupted = finished(raw, int(start.attrs["draws"]), int(start.attrs["chains"]))
+    fitted = assembled(start, built, shapes, raw)
+    fitted.attrs["interrupted"] = interrupted
+    fitted.attrs["diagnostics"] = attrs.pack(diagnose(fitted))
+    return fitted
+
+
+def _keeper(folder: str | Path | None, start: xr.DataTree, density: NativeDensity) -> Any:
+    """Keep draws in a folder, if there is one."""
+    if folder is None:
+        return nullcontext()
+    marked = start.copy()
+    marked.attrs = {**start.attrs, "shapes": attrs.pack([list(s) for s in density.shapes])}
+    return Keeper(Path(folder), sealed(marked), len(STATS) + density.size)
+
+
+def _rescued(start: xr.DataTree, density: NativeDensity, raw: xr.DataTree) -> Path:
+    """Write draws that nobody asked to keep to a folder of their own."""
+    with deferred():
+        folder = Path(tempfile.mkdtemp(prefix="bayesmig-")) / "draws"
+        with _keeper(folder, start, density) as keeper:
+            keeper.add(untree(raw))
+    return folder
 
 
 def _settings(ready: Compiled, asked: Mapping[str, Any]) -> tuple[int, int, int, dict[str, Any]]:

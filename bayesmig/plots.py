@@ -65,7 +65,7 @@ def plot_compare(
     Examples
     --------
     >>> import bayesmig as bm
-    >>> figure = bm.plot_compare(fit)  # doctest: +SKIP
+    >>> figure = bm.plot_compare(fit)
     """
     names = headline(fitted) if quantity is None else quantity
     names = [names] if isinstance(names, str) else list(names)
@@ -99,7 +99,7 @@ def plot_compare(
 
 def _draw_rows(axis: Any, table: pd.DataFrame, y: np.ndarray) -> None:
     """Posterior above, print below, at heights ``y``."""
-    prob, own = table.ci_prob.iloc[0], table.published_prob.iloc[0]
+    prob, known = table.ci_prob.iloc[0], table.published_prob.dropna()
     axis.hlines(y + 0.14, table.low, table.high, color=POSTERIOR, lw=2.4)
     axis.plot(
         table["mean"], y + 0.14, "o", color=POSTERIOR, ms=4.5,
@@ -107,7 +107,7 @@ def _draw_rows(axis: Any, table: pd.DataFrame, y: np.ndarray) -> None:
     )  # fmt: skip
     if table.published.isna().all():
         return
-    interval = "" if np.isnan(own) else f", {own:.0%} interval"
+    interval = f", {known.iloc[0]:.0%} interval" if len(known) else ""
     kind = "given" if is_own(table.attrs) else "printed"
     axis.hlines(y - 0.16, table.published_low, table.published_high, color=PRINTED, lw=1.4)
     axis.plot(

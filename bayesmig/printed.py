@@ -27,7 +27,13 @@ class Number(NamedTuple):
 
     @classmethod
     def of(cls, text: Any) -> Number:
-        """Read a number as printed: its last digit says how well it is known."""
+        """Read a number as printed: its last digit says how well it is known.
+
+        Examples
+        --------
+        >>> Number.of("0.50").ends
+        (0.495, 0.505)
+        """
         digits = text if isinstance(text, str) else f"{text:.12g}"
         half = 0.5 * 10.0 ** -len(digits.partition(".")[2])
         return cls(float(digits), float(digits) - half, float(digits) + half)
@@ -46,7 +52,13 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def multiplier(prob: float) -> float:
-    """Half the width of a normal interval of that probability, in standard errors."""
+    """Half the width of a normal interval of that probability, in standard errors.
+
+    Examples
+    --------
+    >>> round(multiplier(0.9), 3)
+    1.645
+    """
     return NormalDist().inv_cdf(0.5 + prob / 2)
 
 
@@ -61,6 +73,13 @@ def with_intervals(table: pd.DataFrame, prob: float, z: float | None = None) -> 
         Of the intervals made from a standard error, and printed.
     z : float, optional
         The multiplier that the paper used, if it is not that of a normal distribution.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> with_intervals(pd.DataFrame({"estimate": [8.4], "se": [2.0]}), 0.95).round(2)
+       estimate   se  ci_low  ci_high  ci_prob
+    0       8.4  2.0    4.48    12.32     0.95
     """
     z = multiplier(prob) if z is None else z
     table = table.reindex(columns=[*table, *(c for c in MEASURES[:5] if c not in table)])
@@ -96,6 +115,16 @@ def matching(table: pd.DataFrame, estimands: xr.Dataset) -> pd.DataFrame:
         `MEASURES`.
     estimands : Dataset
         With or without the dims chain and draw.
+
+    Examples
+    --------
+    >>> import pandas as pd, xarray as xr
+    >>> table = nothing("group").reindex(range(2))
+    >>> table = table.assign(quantity="rate", group=["a", "b"])
+    >>> found = xr.Dataset({"rate": ("group", [8.0])}, {"group": ["b"]})
+    >>> matching(table, found)[["quantity", "group"]]
+      quantity group
+    1     rate     b
     """
     dims = label_columns(table)
 

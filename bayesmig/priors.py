@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
 
+LONGEST = 1_000_000  # characters of a file of priors
 RESERVED = ("dist", "dims", "centered")
 SUPPORTS = {"real": (-np.inf, np.inf), "positive": (0.0, np.inf), "unit": (0.0, 1.0)}
 POSITIVE_NUMBERS = ("sigma", "tau", "nu", "lam")
@@ -56,6 +57,12 @@ class Spec:
         For the scale of a hierarchy: how its effects are written, from non-centred
         (0, false) to centred (1, true), perhaps by label.  The posterior is the same;
         only the sampler's geometry differs.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> print(bm.Spec("Normal", {"mu": {"default": 0, "by_label": {"died": -5}}, "sigma": 1}))
+    Normal(mu=0 (died -5), sigma=1)
     """
 
     dist: str
@@ -107,6 +114,16 @@ class PriorSet:
         Parameters that a user overrode: the graph must have them.
     sampling : mapping
         Settings of NUTS that these priors want, over the study's own.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> wide = bm.load_study("emigration").priors("wide")
+    >>> mine = wide.override(generation_gap={"dist": "StudentT", "nu": 4, "mu": 0, "sigma": 0.1})
+    >>> mine.name
+    'wide with generation_gap'
+    >>> print(mine.specs["generation_gap"])
+    StudentT(nu=4, mu=0, sigma=0.1)
     """
 
     name: str
@@ -248,6 +265,15 @@ def effects(name: str, scale: Any, centered: Any, *dims: str, mean: Any = 0.0) -
     With c = ``centered``: raw ~ Normal(c mean, scale^c),
     effect = mean + scale^(1 - c) (raw - c mean), whose density does not depend on c.
     ``mean``, ``scale`` and ``centered`` must broadcast against the shape of ``dims``.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from bayesmig.priors import effects
+    >>> with pm.Model(coords={"group": ["a", "b"]}) as model:
+    ...     effect = effects("effect", pm.LogNormal("scale"), 0.5, "group", mean=-2.0)
+    >>> [variable.name for variable in (*model.free_RVs, *model.deterministics)]
+    ['scale', 'effect_raw', 'effect']
     """
     import pymc as pm
 
@@ -349,11 +375,18 @@ def resolve(sets: Mapping[str, PriorSet], priors: Any) -> PriorSet:
 def read_file(path: Path, sets: Mapping[str, PriorSet]) -> PriorSet:
     """Read a user's TOML file: ``base`` (a named set), ``about`` and ``[priors.NAME]`` tables."""
     try:
-        text = path.read_text(encoding="utf-8")
+        if path.exists() and not path.is_file():
+            raise PriorError(f"no prior file {path}: a folder, a pipe or a device")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(LONGEST + 1)
     except OSError as error:
         raise PriorError(f"no prior file {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
+    except ValueError as error:
+        if not isinstance(error, UnicodeDecodeError):
+            raise
         raise PriorError(f"{path}: not TOML, not even text: {error.reason}") from None
+    if len(text) > LONGEST:
+        raise PriorError(f"{path}: longer than {LONGEST} characters, and no file of priors")
     return read_text(text, sets, str(path))
 
 
@@ -361,8 +394,8 @@ def read_text(text: str, sets: Mapping[str, PriorSet], where: str) -> PriorSet:
     """Read a set from TOML text; ``where`` is named in errors."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise PriorError(f"{where}: not TOML: {error}") from None
+    except (ValueError, RecursionError) as error:  # nested, or a number, without end
+        raise PriorError(f"{where}: not TOML: {str(error)[:300]}") from None
     allowed = ("name", "about", "base", "given", "options", "priors", "sampling")
     for key in table:
         if key not in allowed:
@@ -370,7 +403,16 @@ def read_text(text: str, sets: Mapping[str, PriorSet], where: str) -> PriorSet:
     changes = _named(table.get("priors", {}), f"{where}: priors")
     options = _named(table.get("options", {}), f"{where}: options")
     sampling = _named(table.get("sampling", {}), f"{where}: sampling")
-    base = resolve(sets, table.get("base", "default"))
+    for key in ("name", "about", "base"):
+        if not isinstance(table.get(key, ""), str):
+            raise PriorError(f"{where}: {key} must be text, got {str(table[key])[:100]}")
+    names = table.get("given", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise PriorError(f"{where}: given must be a list of names, got {str(names)[:100]}")
+    base = table.get("base", "default")
+    if base not in sets:
+        raise PriorError(f"{where}: {unknown('base', base, sets)}")
+    base = sets[base]
     changed = base.override(**changes)
     given = frozenset(table.get("given", changes))
     return replace(

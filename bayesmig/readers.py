@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KINDS = (".csv", ".dta", ".sav", ".parquet")
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}  # that are not commas
+NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?"
+MARKS = ("na", "n/a", "#n/a", "nan", "null", "none", ".", "-", "missing")  # of missing values
 MOST = 5  # faults of a table that are told one by one
 
 
@@ -43,8 +48,32 @@ def exists(path: str | Path, kinds: Sequence[str]) -> Path:
     path = Path(path)
     if path.suffix.lower() not in kinds:
         raise DataError(f"{path}: {unknown('kind of file', path.suffix, kinds)}")
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
+    return ordinary(path)
+
+
+def ordinary(path: str | Path) -> Path:
+    """Return the path of a file that can be read to its end: no folder, pipe or device.
+
+    Raises
+    ------
+    DataError
+
+    Examples
+    --------
+    >>> ordinary("nowhere.csv")
+    Traceback (most recent call last):
+        ...
+    bayesmig.errors.DataError: nowhere.csv: no such file
+    """
+    path = Path(path)
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        raise DataError(f"{path}: no such file") from None
+    if stat.S_ISDIR(mode):
+        raise DataError(f"{path}: a folder, not a file")
+    if not stat.S_ISREG(mode):
+        raise DataError(f"{path}: a pipe or a device, not a file")
     return path
 
 
@@ -55,6 +84,16 @@ def read_table(path: str | Path, kinds: Sequence[str] = KINDS) -> Table:
     ------
     DataError
         Naming the file and, of a text file, the row.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "mine.csv"
+    ...     _ = path.write_text("group,people\\na,20\\n")
+    ...     read_table(path).rows
+      group people
+    2     a     20
     """
     path = exists(path, kinds)
     kind = path.suffix.lower()
@@ -88,6 +127,13 @@ def read_text(path: Path, encoding_errors: str = "strict") -> pd.DataFrame:
     _, header = next(rows, (1, []))
     if not any(header):
         raise DataError(f"{path}: not a CSV file: empty, not even a header in row 1")
+    if len(header) == 1:
+        other = next((mark for mark in SEPARATORS if mark in header[0]), None)
+        if other:
+            raise DataError(
+                f"{path}: row 1: columns are separated by {SEPARATORS[other]}; save the file "
+                "with commas"
+            )
     kept = {}
     for i, row in rows:
         if len(row) != len(header):
@@ -107,6 +153,7 @@ def text_rows(path: Path, encoding_errors: str = "strict") -> Iterator[tuple[int
     DataError
     """
     last = 0
+    ordinary(path)
     try:
         with path.open(encoding="utf-8-sig", errors=encoding_errors, newline="") as file:
             reader = csv.reader(file, skipinitialspace=True)
@@ -118,6 +165,8 @@ def text_rows(path: Path, encoding_errors: str = "strict") -> Iterator[tuple[int
         raise DataError(f"{path}: no such file") from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a CSV file of text: {error}") from None
+    except MemoryError:
+        raise DataError(f"{path}: a line that does not fit into memory") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 
@@ -156,10 +205,78 @@ def validated(schema: Any, table: pd.DataFrame, where: str) -> pd.DataFrame:
     """
     import pandera.pandas as pa
 
+    numbers = [n for n, c in schema.columns.items() if c.dtype and str(c.dtype) == "float64"]
+    check_numbers(table, [name for name in numbers if name in table], where)
     try:
         return schema.validate(table, lazy=True)
     except pa.errors.SchemaErrors as error:
         raise DataError(f"{where}: {first_failures(error.failure_cases)}") from None
+
+
+def check_numbers(table: pd.DataFrame, columns: Iterable[str], where: str) -> None:
+    """Refuse text that is no plain number where a number should be; empty cells pass.
+
+    Raises
+    ------
+    DataError
+        Naming row, column and value, and what it seems to be.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> check_numbers(pd.DataFrame({"age": ["31", "1_000"]}, [2, 3]), ["age"], "mine.csv")
+    Traceback (most recent call last):
+        ...
+    bayesmig.errors.DataError: mine.csv: row 3, column age: '1_000' is not a number
+    """
+    for name in columns:
+        column = table[name]
+        if column.dtype.kind in "iufb":
+            continue
+        text = column[column.notna()].astype(str).str.strip()
+        wrong = text[(text != "") & ~text.str.fullmatch(NUMBER)]
+        if len(wrong):
+            value = str(wrong.iloc[0])
+            more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+            raise DataError(
+                f"{where}: row {wrong.index[0]}, column {name}: {value[:50]!r} is not a number"
+                f"{_instead(value)}{more}"
+            )
+
+
+def check_names(table: pd.DataFrame, columns: Iterable[str], where: str) -> None:
+    """Refuse names that stand for a missing value, or that a blank makes another name.
+
+    Raises
+    ------
+    DataError
+        Naming row, column and value.
+    """
+    for name in columns:
+        column = table[name][table[name].notna()]
+        text = column.astype(str)
+        for wrong, words in (
+            (text.str.strip().str.lower().isin(MARKS), "marks a missing value: leave it empty"),
+            (text != text.str.strip(), "begins or ends in a blank"),
+            (~text.map(str.isprintable), "has a sign that cannot be printed"),
+        ):
+            if wrong.any():
+                more = f" (and {wrong.sum() - 1} more)" if wrong.sum() > 1 else ""
+                raise DataError(
+                    f"{where}: row {text.index[wrong][0]}, column {name}: "
+                    f"{text[wrong].iloc[0][:50]!r} {words}{more}"
+                )
+
+
+def _instead(value: str) -> str:
+    """Say what text in the place of a number seems to be."""
+    if value.lower() in MARKS:
+        return ": a missing value is an empty cell"
+    if re.fullmatch(r"[+-]?\d+,\d+", value):
+        return ": a decimal comma; save the file with points"
+    if any(c.isalpha() for c in value) and not any(c.isdigit() for c in value):
+        return ": a value label in the place of a code? save the file with codes"
+    return ""
 
 
 def first_failures(cases: pd.DataFrame, most: int = MOST) -> str:
@@ -205,8 +322,10 @@ def _read_labelled(path: Path) -> Table:
     }[path.suffix.lower()]
     try:
         rows, meta = read(str(path))
-    except (pyreadstat.ReadstatError, OSError) as error:
-        raise DataError(f"{path}: not {kind} file: {error}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: has text that is not UTF-8: {error}") from None
+    except Exception as error:  # what pyreadstat raises of damaged files is of any kind
+        raise DataError(f"{path}: not {kind} file: {_first_line(error)}") from None
     rows.index = range(1, len(rows) + 1)
     return Table(rows.replace("", np.nan), dict(meta.variable_value_labels))
 
@@ -216,7 +335,14 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
     try:
         rows = pd.read_parquet(path)
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path}: not a Parquet file: {error}") from None
+    except Exception as error:  # what Arrow and pandas raise of damaged files is of any kind
+        raise DataError(f"{path}: not a Parquet file: {_first_line(error)}") from None
+    strange = [name for name in rows.columns if not isinstance(name, str)]
+    if strange:
+        raise DataError(f"{path}: a column is named {strange[0]!r}, which is no text")
     rows.index = range(1, len(rows) + 1)
     return rows
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0][:300] or type(error).__name__

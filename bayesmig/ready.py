@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bayesmig import attrs, compiled, evaluate
 from bayesmig.errors import StudyError
 from bayesmig.priors import PriorSet, read_text
+from bayesmig.saving import data_of
 from bayesmig.study import Study, load_study
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def compile(study: Study | str, data: Any, priors: Any = None, **options: Any) -
     >>> import bayesmig as bm
     >>> study = bm.load_study("emigration")
     >>> ready = bm.compile(study, study.example(table=7))
-    >>> fit = bm.refit(ready, draws=400, progress=False)  # doctest: +SKIP
+    >>> [rv.name for rv in ready.model.observed_RVs]
+    ['components']
     """
     started = time.perf_counter()
     built = build(study, data, priors, **options)
@@ -157,4 +159,4 @@ def _said(fitted: xr.DataTree) -> tuple[Study, xr.Dataset, PriorSet]:
             "refit from bm.compile(study, data, priors=...) instead"
         )
     priors = read_text(fitted.attrs["priors_toml"], study.sets, "the fit")
-    return study, fitted["data"].to_dataset(), priors
+    return study, data_of(fitted, "building the graph again"), priors

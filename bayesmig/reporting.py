@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
-from bayesmig import attrs
+from bayesmig import attrs, outputs
 from bayesmig.comparison import (
     compare,
     data_title,
@@ -25,7 +26,7 @@ from bayesmig.plots import plot_compare
 from bayesmig.study import load_study
 
 
-def report(fitted: xr.DataTree, folder: str | Path) -> Path:
+def report(fitted: xr.DataTree, folder: str | Path, fewest: int = 5) -> Path:
     """Write ``report.html`` into a folder; it opens without a network.
 
     Parameters
@@ -34,16 +35,26 @@ def report(fitted: xr.DataTree, folder: str | Path) -> Path:
         A fit, or one from a file.
     folder : str or Path
         Made if it is not there.
+    fewest : int
+        Cells of fewer people are not shown, where the estimands say of how many people each
+        is (a coordinate ``people``); 0 shows all.
 
     Returns
     -------
     Path
         Of the page, written whole or not at all.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> bm.report(fit, "out").as_posix()
+    'out/report.html'
     """
     import jinja2
     from markdown_it import MarkdownIt
 
     study = load_study(fitted.attrs["study"])
+    fitted, hidden = without_few(fitted, fewest)
     template = (Path(__file__).parent / "report.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     own = is_own(fitted.attrs)
@@ -58,7 +69,9 @@ def report(fitted: xr.DataTree, folder: str | Path) -> Path:
         own=own,
         kind="given" if own else "printed",
         attrs=fitted.attrs,
-        left_out=fitted["data"].attrs.get("left_out", ""),
+        hidden=hidden,
+        fewest=fewest,
+        left_out=fitted["data"].attrs.get("left_out", "") if "data" in fitted else "",
         problems=problems(fitted),
         clean="" if problems(fitted) else _clean(diagnostics),
         plot=_png(fitted) if quantities(fitted) else "",
@@ -70,16 +83,34 @@ def report(fitted: xr.DataTree, folder: str | Path) -> Path:
         versions=attrs.unpack(fitted.attrs, "versions", dict),
         card=MarkdownIt("commonmark", {"html": False}).enable("table").render(card),
     )
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "report.html"
-    part = folder / f".report.{os.getpid()}.part"
-    try:
-        part.write_text(page, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+    return outputs.write(Path(folder) / "report.html", page)
+
+
+def without_few(fitted: xr.DataTree, fewest: int) -> tuple[xr.DataTree, int]:
+    """Return a fit without the estimands of fewer people, and the number of cells left out.
+
+    Parameters
+    ----------
+    fitted : DataTree
+        Its estimands may have a coordinate ``people`` along the dim that labels cells.
+    fewest : int
+    """
+    estimands = fitted["estimands"].to_dataset()
+    if "people" not in estimands.coords:
+        return fitted, 0
+    people = estimands["people"]
+    (dim,) = people.dims
+    few = people.values < fewest
+    if not few.any():
+        return fitted, 0
+    kept = estimands.isel({dim: ~few})
+    published = fitted["published"].to_dataset()
+    if str(dim) in published:
+        gone = set(map(str, estimands[dim].values[few]))
+        published = published.isel(row=[str(v) not in gone for v in published[str(dim)].values])
+    shown = fitted.copy()
+    shown["estimands"], shown["published"] = xr.DataTree(kept), xr.DataTree(published)
+    return shown, int(few.sum())
 
 
 def _model_of(card: str) -> str:
@@ -88,7 +119,7 @@ def _model_of(card: str) -> str:
     return "".join(part for part in parts if part.startswith(("## The model", "## Priors")))
 
 
-def _clean(diagnostics: dict) -> str:
+def _clean(diagnostics: Mapping[str, Any]) -> str:
     worst = {
         name: diagnostics[name]["worst"]
         for name in ("rhat", "ess_bulk", "ess_tail")

@@ -1,96 +1,28 @@
-"""What comes out of sampling: a DataTree that carries all that was done; saved, opened, rebased."""
+"""What comes out of sampling: a DataTree that carries all that was done; recovered, rebased."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from bayesmig import _upstream, attrs, evaluate, observed
+from bayesmig import attrs, evaluate, observed
+from bayesmig.compiled import cut
 from bayesmig.diagnostics import diagnose
-from bayesmig.errors import PriorError, StudyError
+from bayesmig.errors import PriorError
+from bayesmig.keeping import flat
 from bayesmig.ready import Built
+from bayesmig.saving import FORMAT, data_of
 from bayesmig.study import load_study
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesmig.compiled import NativeDensity
-
 LIBRARIES = ("pymc", "pytensor", "nutpie", "numba", "numpy", "arviz", "xarray", "bayesmig")
-STATS = ("diverging", "energy", "n_steps", "depth", "step_size", "mean_tree_accept", "logp")
-
-
-def save_fit(fitted: xr.DataTree, path: str | Path) -> Path:
-    """Write a fit to a NetCDF file, whole or not at all.
-
-    Parameters
-    ----------
-    fitted : DataTree
-    path : str or Path
-        Its folder is made if it is not there.
-
-    Returns
-    -------
-    Path
-
-    Examples
-    --------
-    >>> import bayesmig as bm
-    >>> path = bm.save_fit(fit, "fit.nc")  # doctest: +SKIP
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        fitted.to_netcdf(part, engine="h5netcdf")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path
-
-
-def open_fit(path: str | Path) -> xr.DataTree:
-    """Open a saved fit; it compares and plots without its model.
-
-    Parameters
-    ----------
-    path : str or Path
-
-    Returns
-    -------
-    DataTree
-
-    Raises
-    ------
-    StudyError
-        If there is no such file, or it is not a fit.
-
-    Examples
-    --------
-    >>> import bayesmig as bm
-    >>> bm.open_fit("nowhere.nc")
-    Traceback (most recent call last):
-        ...
-    bayesmig.errors.StudyError: no fit at nowhere.nc
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise StudyError(f"no fit at {path}")
-    try:
-        with xr.open_datatree(path, engine="h5netcdf") as tree:
-            fitted = tree.load()
-    except (OSError, ValueError, KeyError) as error:
-        raise StudyError(f"{path} is not a saved fit: {error}") from None
-    if "study" not in fitted.attrs or "estimands" not in fitted:
-        raise StudyError(f"{path} is not a fit of bayesmig: it has groups {list(fitted.children)}")
-    return fitted
 
 
 def rebase(fitted: xr.DataTree, reference: str) -> xr.DataTree:
@@ -114,11 +46,15 @@ def rebase(fitted: xr.DataTree, reference: str) -> xr.DataTree:
     Examples
     --------
     >>> import bayesmig as bm
-    >>> turned = bm.rebase(fit, "migrated")  # doctest: +SKIP
+    >>> bm.rebase(fit, "migrated")  # a fit of `emigration`
+    Traceback (most recent call last):
+        ...
+    bayesmig.errors.StudyError: study 'emigration' has no reference to change
     """
     study = load_study(fitted.attrs["study"])
+    data = data_of(fitted, "rebase")
     estimands = study.rebased(fitted["posterior"].to_dataset(), reference)
-    table = study.targets(fitted["data"].to_dataset(), estimands)
+    table = study.targets(data, estimands)
     changed = fitted.copy()
     if "prior_sd" in changed:
         del changed["prior_sd"]
@@ -148,9 +84,9 @@ def finished(raw: xr.DataTree, draws: int, chains: int) -> tuple[xr.DataTree, st
     words : str
         What was kept of what was asked for; empty if all was.
     """
-    flat = _upstream.unconstrained(raw)
-    counts = np.isfinite(flat).all(axis=2).sum(axis=1)
-    if len(flat) == chains and (counts == draws).all():
+    draws_of = flat(raw)
+    counts = np.isfinite(draws_of).all(axis=2).sum(axis=1)
+    if len(draws_of) == chains and (counts == draws).all():
         return raw, ""
     if counts.size == 0 or counts.max() == 0:
         raise KeyboardInterrupt("interrupted before the first draw was kept")
@@ -168,36 +104,20 @@ def finished(raw: xr.DataTree, draws: int, chains: int) -> tuple[xr.DataTree, st
     return xr.DataTree.from_dict(taken), said
 
 
-def assembled(
-    built: Built,
-    density: NativeDensity,
-    raw: xr.DataTree,
-    prior: xr.Dataset,
-    settings: Mapping[str, Any],
-) -> xr.DataTree:
-    """Put draws, what they say, and what they belong to into one DataTree.
+def begun(built: Built, prior: xr.Dataset, settings: Mapping[str, Any]) -> xr.DataTree:
+    """Put all that a fit is but its draws into one DataTree.
 
     Parameters
     ----------
     built : Built
-    density : NativeDensity
-        What was sampled.
-    raw : DataTree
-        What nutpie returned.
     prior : Dataset
         The estimands under the prior.
     settings : mapping
         ``draws``, ``tune``, ``chains``, ``seed`` and ``sampler_settings``.
     """
-    posterior, stats = _posterior(built, density, raw)
-    estimands = built.study.estimands(posterior, built.data)
     fitted = xr.DataTree.from_dict(
         {
-            "posterior": posterior,
-            "estimands": estimands,
             "prior_sd": prior.std(("chain", "draw"), ddof=1),
-            "published": as_dataset(built.study.targets(built.data, estimands)),
-            "sample_stats": stats,
             "observed_data": _observed(built),
             "constant_data": _constant(built),
             "data": built.data,
@@ -207,22 +127,49 @@ def assembled(
     return fitted
 
 
+def assembled(
+    start: xr.DataTree, built: Built, shapes: Sequence[tuple[int, ...]], raw: xr.DataTree
+) -> xr.DataTree:
+    """Put draws and what they say into what was begun.
+
+    Parameters
+    ----------
+    start : DataTree
+        What `begun` made.
+    built : Built
+    shapes : sequence of tuple of int
+        Of the free variables.
+    raw : DataTree
+        What was sampled.
+    """
+    posterior, stats = _posterior(built, shapes, raw)
+    estimands = built.study.estimands(posterior, built.data)
+    groups = {
+        "posterior": posterior,
+        "estimands": estimands,
+        "prior_sd": start["prior_sd"].to_dataset(),
+        "published": as_dataset(built.study.targets(built.data, estimands)),
+        "sample_stats": stats,
+    }
+    rest = ("observed_data", "constant_data", "data")
+    groups |= {name: start[name].to_dataset() for name in rest}
+    fitted = xr.DataTree.from_dict(groups)
+    fitted.attrs = dict(start.attrs)
+    return fitted
+
+
 def _posterior(
-    built: Built, density: NativeDensity, raw: xr.DataTree
+    built: Built, shapes: Sequence[tuple[int, ...]], raw: xr.DataTree
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    values = evaluate.parameters(built.model, density.split(_upstream.unconstrained(raw)))
+    values = evaluate.parameters(built.model, cut(flat(raw), shapes))
     posterior = evaluate.dataset(built.model, values, ("chain", "draw"))
     posterior.attrs = {
         "inference_library": "nutpie",
         "inference_library_version": version("nutpie"),
         "derived": ",".join(v.name for v in built.model.deterministics),
     }
-    stats = raw["sample_stats"].to_dataset()
-    kept = stats[[name for name in STATS if name in stats]]
-    return posterior, xr.Dataset(
-        {name: (("chain", "draw"), array.values) for name, array in kept.data_vars.items()},
-        coords={"chain": posterior.chain, "draw": posterior.draw},
-    )
+    stats = raw["sample_stats"].to_dataset().drop_vars(["chain", "draw"])
+    return posterior, stats.assign_coords(chain=posterior.chain, draw=posterior.draw)
 
 
 def _observed(built: Built) -> xr.Dataset:
@@ -242,6 +189,7 @@ def _attributes(built: Built, settings: Mapping[str, Any]) -> dict[str, Any]:
     except PriorError:  # somebody else's objects: the table says what they were
         toml = ""
     return {
+        "format": FORMAT,
         "study": built.study.name,
         "title": built.study.title,
         "citation": built.study.citation,

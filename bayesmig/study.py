@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from bayesmig import attrs, contract
+from bayesmig import attrs, cache, contract
 from bayesmig.errors import DataError, PriorError, StudyError, unknown
 from bayesmig.options import Option, arguments_of, keyword_only
 from bayesmig.printed import read as read_printed
 from bayesmig.priors import PriorSet, read_sets, resolve
 from bayesmig.readers import as_frame
+from bayesmig.threads import one_thread
 from bayesmig.truth import of as truth_of
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class Study:
     simulating : mapping
         Options with which the graph draws data, where those with which it is fitted leave
         out what was not observed.  They do not change its parameters.
+    people : sequence of str, optional
+        Dims of the data along which respondents lie, or counts of few of them: what is left
+        out of a fit that is shared.  Empty if no respondent is in the data; not said, all of
+        the data are taken for respondents.
 
     Examples
     --------
@@ -60,6 +65,7 @@ class Study:
     package: str
     sampling: Mapping[str, Any] = field(default_factory=dict)
     simulating: Mapping[str, Any] = field(default_factory=dict)
+    people: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         for part in ("name", "title", "citation", "package"):
@@ -70,6 +76,20 @@ class Study:
     def __repr__(self) -> str:
         return f"<study {self.name}: {self.title}>"
 
+    @overload
+    def part(self, module: Literal["data"]) -> contract.Data: ...
+    @overload
+    def part(self, module: Literal["simulate"]) -> contract.Simulator: ...
+    @overload
+    def part(self, module: Literal["graph"]) -> contract.Model: ...
+    @overload
+    def part(self, module: Literal["estimands"]) -> contract.Estimands: ...
+    @overload
+    def part(self, module: Literal["printed"]) -> contract.Printed: ...
+    @overload
+    def part(self, module: Literal["audit"]) -> contract.Audit: ...
+    @overload
+    def part(self, module: str) -> Any: ...
     def part(self, module: str) -> Any:
         """Return one of the study's modules, checked against its Protocol.
 
@@ -85,7 +105,10 @@ class Study:
         path = f"{self.package}.{module}"
         if find_spec(path) is None:
             raise StudyError(f"study {self.name!r} has no {module}.py")
+        cache.prepare()
         found = import_module(path)
+        if module == "graph":
+            cache.guard()
         contract.check_part(self.name, module, found)
         return found
 
@@ -282,7 +305,8 @@ class Study:
                 )
             data = part.from_frame(frame)
         contract.check_data(self.name, data)
-        return data
+        checked: xr.Dataset = data
+        return checked
 
     def used(self, data: xr.Dataset, complete: Mapping[str, Any]) -> xr.Dataset:
         """Return what of the data the graph observes with these options, the rest counted."""
@@ -311,7 +335,8 @@ class Study:
 
     def model(self, data: xr.Dataset, chosen: PriorSet, complete: Mapping[str, Any]) -> pm.Model:
         """Build the graph of data, priors and options that are complete and checked."""
-        model = self.part("graph").build(data, chosen, **complete)
+        with one_thread():
+            model = self.part("graph").build(data, chosen, **complete)
         ignored = sorted(name for name in chosen.given if name not in model.named_vars)
         if ignored:
             raise PriorError(
@@ -415,6 +440,14 @@ def register_study(study: Study) -> Study:
     ------
     StudyError
         If an installed study has the name.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> bm.register_study(bm.load_study("emigration"))
+    Traceback (most recent call last):
+        ...
+    bayesmig.errors.StudyError: study 'emigration': there is one of that name; choose another
     """
     if study.name in _packages():
         raise StudyError(f"study {study.name!r}: there is one of that name; choose another")
@@ -425,8 +458,9 @@ def register_study(study: Study) -> Study:
 def _packages() -> dict[str, str]:
     """Return the packages of the studies by name: ``models/a`` is a, ``models/a/b`` is a_b.
 
-    A study's folder is known by its ``priors.toml``, so that none is imported here.  A
-    package elsewhere names its studies as entry points of the group ``bayesmig.studies``.
+    A study's folder is known by its ``priors.toml``, so that none is imported here; one with
+    an underscore in front is no paper, but what `bayesmig new` copies.  A package elsewhere
+    names its studies as entry points of the group ``bayesmig.studies``.
     """
     own = {}
     for root in map(Path, import_module("bayesmig.models").__path__):

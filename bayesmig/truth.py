@@ -21,6 +21,16 @@ def attach(data: xr.Dataset, truth: xr.Dataset) -> xr.Dataset:
     truth : Dataset
         Values of the graph's variables on their natural scale, with the graph's dims.  A
         dim that the data have too, with the same labels, is shared.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> data = xr.Dataset({"returned": ("group", [21])}, {"group": ["a"]})
+    >>> data = attach(data, xr.Dataset({"rate": ("group", [0.2])}, {"group": ["a"]}))
+    >>> list(data), data.attrs
+    (['returned', 'true_rate'], {'synthetic': 1})
+    >>> list(of(data))
+    ['rate']
     """
     own = {
         dim: f"{PREFIX}{dim}"
@@ -28,7 +38,7 @@ def attach(data: xr.Dataset, truth: xr.Dataset) -> xr.Dataset:
         if dim not in data.dims
         or dim not in data.coords
         or dim not in truth.coords
-        or not data[dim].equals(truth[dim])
+        or not data[dim].to_index().equals(truth[dim].to_index())
     }
     renamed = truth.rename({**own, **{name: f"{PREFIX}{name}" for name in truth.data_vars}})
     return data.assign(renamed.data_vars).assign_coords(
@@ -50,6 +60,7 @@ def of(data: xr.Dataset) -> xr.Dataset:
     found = data[names]
     used = {dim for name in names for dim in data[name].dims}
     found = found.drop_vars([name for name in found.coords if name not in used])
+    found.attrs = {}
     return found.rename(
         {n: str(n).removeprefix(PREFIX) for n in (*names, *used) if str(n).startswith(PREFIX)}
-    ).assign_attrs({})  # fmt: skip
+    )

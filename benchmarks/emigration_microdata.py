@@ -29,14 +29,15 @@ FORMULAS = {"emigrated": "country + age_group + sex + duration",
 
 def panel(rows, seed=1):
     """A panel of so many persons, simulated and stored chunk by chunk."""
-    from bayesmig.models.emigration.microdata import linking, synthetic
+    from bayesmig.models.emigration.microdata import synthetic
+    from bayesmig.models.emigration.microdata.ipums.frames import panel_of_frame
 
     whole = None
     for i in range(-(-rows // CHUNK)):
         size = min(CHUNK, rows - i * CHUNK)
         frame = synthetic.simulate_panel(persons=size, years=range(1996, 2000), seed=seed + i)
         if whole is None:
-            whole = linking.panel_of_frame(frame, frame.attrs)
+            whole = panel_of_frame(frame, frame.attrs)
         else:
             whole.connection.register("more", frame)
             whole.connection.execute("INSERT INTO person BY NAME SELECT * FROM more")
@@ -67,7 +68,7 @@ def memory():
 def counted(rows):
     """Simulate, count, compile and call the gradient."""
     import bayesmig as bm
-    from bayesmig.models.emigration.microdata.collapse import collapse
+    from bayesmig.models.emigration.microdata.counts.collapse import collapse
 
     began = time.perf_counter()
     people = panel(rows)

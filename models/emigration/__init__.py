@@ -11,6 +11,6 @@ study = Study(
         "U.S. Census Bureau and Sabre Systems, Inc."
     ),
     package=__name__,
-    unit="percent a year",
+    people=(),
     sampling={"draws": 2000, "target_accept": 0.98},
 )

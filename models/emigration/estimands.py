@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import xarray as xr
 
+UNITS = "percent a year"
+
 
 def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
-    """Return the seven columns of Tables 4-15, percent, for each draw and cell.
+    """Return the seven columns of Tables 4-15, percent a year, for each draw and cell.
 
     Parameters
     ----------
@@ -29,7 +31,7 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
 
     emigration = fate("emigrated")
     returned = 100 * draws["return_immigration"]
-    return xr.Dataset(
+    found = xr.Dataset(
         {
             "emigration": emigration,
             "return_immigration": returned,
@@ -38,6 +40,6 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
             "internal_migration": fate("moved"),
             "mortality": fate("died"),
             "non_follow_up": fate("lost"),
-        },
-        attrs={"unit": "percent a year"},
+        }
     )
+    return found.assign({name: found[name].assign_attrs(units=UNITS) for name in found})

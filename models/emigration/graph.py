@@ -9,35 +9,39 @@ left; here emigration is a probability of its own.
 from __future__ import annotations
 
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bayesmig.errors import StudyError, check_option
-from bayesmig.models.emigration import data as cells
-from bayesmig.models.emigration.data import ADULTS_SECOND, FOREIGN_BORN, OBSERVED
+from bayesmig.errors import StudyError
+from bayesmig.models.emigration import design as designs
+from bayesmig.models.emigration.data import OBSERVED
+from bayesmig.models.emigration.design import FATES, INFLATION
 from bayesmig.priors import effects
 
 if TYPE_CHECKING:
     import pymc as pm
     import xarray as xr
 
+    from bayesmig.models.emigration.design import Design, Observations
     from bayesmig.priors import PriorSet
 
+Residual = Literal["probability", "hazard"]
+SecondGeneration = Literal["zero", "native_rates"]
+GenerationGap = Literal["zero", "prior"]
+
 OUTCOMES = ("emigrated", "died", "moved", "lost", "returned")
-FATES = ("emigrated", "died", "moved", "lost", "followed")
 ZERO = None  # a term that the report leaves out, and the graph too
-INFLATION = float(np.sqrt(FOREIGN_BORN / ADULTS_SECOND))
 
 
 def build(
     data: xr.Dataset,
     priors: PriorSet,
     *,
-    residual: str = "probability",
+    residual: Residual = "probability",
     residual_inflation: float = INFLATION,
-    second_generation: str = "zero",
-    generation_gap: str = "zero",
+    second_generation: SecondGeneration = "zero",
+    generation_gap: GenerationGap = "zero",
 ) -> pm.Model:
     """Build the graph of one table's cells.
 
@@ -78,15 +82,12 @@ def build(
     """
     import pymc as pm
 
-    check_option("residual", residual, ("probability", "hazard"))
-    check_option("second_generation", second_generation, ("zero", "native_rates"))
-    check_option("generation_gap", generation_gap, ("zero", "prior"))
     if not (isinstance(residual_inflation, Real) and 0 < residual_inflation < np.inf):
         raise StudyError(
             f"residual_inflation must be a positive number, got {residual_inflation!r}"
         )
-    observed = cells.observations(data, residual_inflation)
-    design = cells.design(data)
+    observed = designs.observations(data, residual_inflation)
+    design = designs.design(data)
     with pm.Model(coords={"outcome": OUTCOMES, "fate": FATES, **design.coords}) as model:
         hazard = pm.math.invlogit(_logits(priors, design))
         share = pm.Deterministic("share", _shares(hazard), dims=("cell", "fate"))
@@ -95,18 +96,24 @@ def build(
         second = ZERO  # e^s
         if second_generation == "native_rates":
             ratio = priors.variable("native_rate_log_ratio")
-            rates = pm.Data("native_rate", cells.native_rates(data), dims="cell")
+            rates = pm.Data("native_rate", designs.native_rates(data), dims="cell")
             second = pm.Deterministic(
                 "second_generation_emigration", rates * pm.math.exp(ratio), dims="cell"
             )
         gap = priors.variable("generation_gap") if generation_gap == "prior" else ZERO
         lost = (_lost_share if residual == "probability" else _lost_hazard)(share, second, gap)
-        expected = [1 - share[:, 4], share[:, 2], share[:, 1], lost, returned]
-        _observe(expected, observed)
+        expected = {
+            "non_match": 1 - share[:, 4],
+            "internal_migration": share[:, 2],
+            "mortality": share[:, 1],
+            "non_follow_up": lost,
+            "return_immigration": returned,
+        }
+        _observe([expected[component] for component in OBSERVED], observed)
     return model
 
 
-def _logits(priors: PriorSet, design: cells.Design) -> Any:
+def _logits(priors: PriorSet, design: Design) -> Any:
     """Logit hazards (cell, outcome): an intercept, zero-sum effects of the factors, a cell term.
 
     The effects are written on an orthonormal basis of the vectors that sum to zero,
@@ -176,7 +183,7 @@ def _shift(probability: Any, gap: Any) -> Any:
     return pm.math.invlogit(pm.math.logit(probability) - gap)
 
 
-def _observe(expected: list[Any], observed: cells.Observations) -> None:
+def _observe(expected: list[Any], observed: Observations) -> None:
     """Printed percentages with their error; a 0.0 (0.0, 0.0) says only "below 0.05"."""
     import pymc as pm
     import pytensor.tensor as pt
@@ -193,12 +200,3 @@ def _observe(expected: list[Any], observed: cells.Observations) -> None:
         observed=pm.Data("estimate", observed.estimate, dims=dims),
         dims=dims,
     )
-
-
-assert OBSERVED == (
-    "non_match",
-    "internal_migration",
-    "mortality",
-    "non_follow_up",
-    "return_immigration",
-)

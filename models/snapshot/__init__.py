@@ -10,6 +10,7 @@ study = Study(
         "Yale School of Management, February 2020."
     ),
     package=__name__,
+    people=("respondent",),
     sampling={"draws": 1500, "target_accept": 0.98, "adaptation": "low_rank"},
     simulating={"cells": "possible"},
 )

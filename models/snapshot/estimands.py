@@ -101,7 +101,7 @@ def by_length(share: xr.DataArray, years: int) -> xr.DataArray:
     single = share.sizes["sojourn_class"] - 1
     stay = np.arange(1, years + 1)
     which = xr.DataArray(np.minimum(stay - 1, single), dims="stay", coords={"stay": stay})
-    width = xr.where(which.stay > single, years - single, 1)
+    width = which.copy(data=np.where(stay > single, years - single, 1))
     return share.isel(sojourn_class=which).drop_vars("sojourn_class", errors="ignore") / width
 
 

@@ -10,11 +10,12 @@ import pandas as pd
 import xarray as xr
 
 from bayesmig import evaluate
-from bayesmig.fitting import model_of
 from bayesmig.models.snapshot import printed
 from bayesmig.models.snapshot.estimands import by_length
 from bayesmig.models.snapshot.paper import PROB
 from bayesmig.plots import new_figure
+from bayesmig.ready import built_from
+from bayesmig.saving import data_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +68,7 @@ def calibrations(fitted: xr.DataTree) -> pd.DataFrame:
     draws = draws.isel(draw=slice(None, None, max(1, draws.sizes["draw"] // DRAWS)))
     trips = {}
     for how in ("exact", "paper"):
-        model = model_of(fitted, calibration=how).model
+        model = built_from(fitted, calibration=how).model
         point = {rv.name: draws[rv.name].values for rv in model.free_RVs}
         trips[how] = evaluate.derived(model, point)["trips_at_home"]
     differences = np.abs(trips["exact"] - trips["paper"]).max((0, 1))
@@ -120,7 +121,7 @@ def hazards(fitted: xr.DataTree, ci_prob: float = PROB) -> pd.DataFrame:
         respondents' stays as they are) and a column for each published set of rates.
     """
     table = _summary(fitted["estimands"].to_dataset()["emigration_hazard"], ci_prob)
-    stays = fitted["data"].to_dataset()["sojourn_years"].values
+    stays = data_of(fitted, "the sample's share")["sojourn_years"].values
     left = [np.sum(stays >= stay) for stay in table.index]
     table["sample"] = [
         np.sum(stays == s) / n if n else np.nan for s, n in zip(table.index, left, strict=True)
@@ -157,7 +158,7 @@ def _summary(array: xr.DataArray, ci_prob: float) -> pd.DataFrame:
 
 
 def _frequencies(fitted: xr.DataTree, answer: str, ci_prob: float) -> pd.DataFrame:
-    data = fitted["data"].to_dataset()
+    data = data_of(fitted, "the figure")
     first, years = data.attrs["first_year"], data.attrs["last_year"] - data.attrs["first_year"] + 1
     values = first + np.arange(years) if answer == "departure_year" else 1 + np.arange(years)
     axis = 2 if answer == "departure_year" else 1  # of (draw, departure, stay): the other one

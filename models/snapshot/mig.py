@@ -20,7 +20,7 @@ import xarray as xr
 
 from bayesmig.errors import DataError
 from bayesmig.models.snapshot.paper import FIRST_SURVEY, FIRST_YEAR, LAST_YEAR, RESPONDENTS
-from bayesmig.readers import read_text, text_rows
+from bayesmig.readers import NUMBER, ordinary, read_text, text_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +29,8 @@ UNKNOWN, NOT_APPLICABLE = 9999, 8888
 BLANKS = ("", ".", "NA")  # not asked in that community; NA is how R writes it
 UNDOCUMENTED, ABROAD, ON_TRIP, CROSSED, HEAD = 8, 2, 1, 1, 1
 COLUMNS = ("surveypl", "surveyyr", "usyrl", "usdurl", "usdocl", "usyr1", "ustrips", "uscurtrp")
+HOUSEHOLD = ("commun", "surveypl", "hhnum")  # which one it is, in a country
+OF_HOUSEHOLD = ("country", "commun", "hhnum")  # read where they are there, to tell who is twice
 FEWEST_CROSSINGS = 11  # MIGOTHER has ten at most, MIG 25 or 30
 CODES = {
     "surveypl": {1: "home country", 2: "US community"},
@@ -47,6 +49,7 @@ CODES = {
     "uscurtrp": {1: "still on the trip", 2: "returned"},
     "crsyes": {1: "yes", 2: "no"},
 }
+LONGEST, MOST_TRIPS = 100, 1000  # years of a stay, and trips, that one can report
 ALWAYS_KNOWN = ("surveypl", "surveyyr")
 READERS = {  # functions of pyreadstat by extension
     ".csv": "",
@@ -124,7 +127,8 @@ def read(
         Dim ``respondent`` (the row of the file, from 1, is its coordinate) with
         ``survey_year``, ``departure_year``, ``sojourn_years``, ``trips`` (int) and ``repeat``
         (bool); attrs ``first_year``, ``last_year``, ``title``, ``file``, ``synthetic`` (0),
-        ``left_out`` (in words, with counts) and ``flow`` (see `flow`).
+        ``left_out`` (in words, with counts), ``country`` (the file's COUNTRY, if it has it)
+        and ``flow`` (see `flow`).
 
     Raises
     ------
@@ -136,7 +140,7 @@ def read(
     if not first_year < last_year:
         raise DataError(f"first_year={first_year} must be before last_year={last_year}")
     path = Path(path)
-    answers = _answers(path)
+    answers, country = _answers(path)
     _check(answers, str(path))
     survey = answers.single["surveyyr"]
     early = survey < (-np.inf if first_survey is None else first_survey)
@@ -174,6 +178,7 @@ def read(
         attrs={
             "title": f"Mexican Migration Project, {path.name}",
             "file": path.name,
+            "country": country,
             "first_year": first_year,
             "last_year": last_year,
             "synthetic": 0,
@@ -218,13 +223,12 @@ def flow(data: xr.Dataset) -> pd.DataFrame:
 # The columns of a file
 
 
-def _answers(path: Path) -> Answers:
-    """Read the columns that are used, whatever the format."""
+def _answers(path: Path) -> tuple[Answers, str]:
+    """Read the columns that are used, whatever the format; and the country, if the file says."""
     suffix = path.suffix.lower()
     if path.is_dir():
         raise DataError(f"{path}: a folder; give the MIG file itself: {FORMATS}")
-    if not path.exists():
-        raise DataError(f"{path}: no such file")
+    ordinary(path)
     if suffix not in READERS:
         raise DataError(f"{path}: extension {suffix!r}; valid: {FORMATS}")
     if not path.stat().st_size:
@@ -238,12 +242,43 @@ def _answers(path: Path) -> Answers:
     table = table[list(columns.values())].set_axis(list(columns), axis=1)
     if table.empty:
         raise DataError(f"{path}: no rows, only names of columns")
+    _check_once(table, str(path))
+    country = _country(table, str(path))
+    table = table.drop(columns=[name for name in OF_HOUSEHOLD if name in table])
+    columns = {name: own for name, own in columns.items() if name in table}
     numbers = {name: _numbers(table[name], name, str(path)) for name in columns}
     years, made = (
         np.column_stack([numbers.pop(name) for name in columns if name.startswith(stem)])
         for stem in ("crsyr", "crsyes")
     )
-    return Answers(numbers, years, made)
+    return Answers(numbers, years, made), country
+
+
+def _check_once(table: pd.DataFrame, where: str) -> None:
+    """Raise if a household is there twice: a file joined to itself doubles everybody."""
+    if not {*HOUSEHOLD} <= {*table.columns}:
+        return
+    twice = table.duplicated([name for name in ("country", *HOUSEHOLD) if name in table])
+    if twice.any():
+        row = int(np.flatnonzero(twice)[0]) + 1
+        raise DataError(
+            f"{where}: row {row} of the data: the household is there already, and so with "
+            f"{twice.sum() - 1} more of {len(table)}: a file joined to itself?"
+        )
+
+
+def _country(table: pd.DataFrame, where: str) -> str:
+    """Return the country of the file; raise if it has several, as the sister project's may."""
+    if "country" not in table:
+        return ""
+    counts = table["country"].astype(str).str.strip().value_counts()
+    if len(counts) > 1:
+        words = ", ".join(f"{country}: {n}" for country, n in counts.items())
+        raise DataError(
+            f"{where}: column COUNTRY: households of several countries ({words}); the model is of "
+            "Mexico, and the Latin American project's files are of other countries"
+        )
+    return str(counts.index[0])
 
 
 def _wanted(names: Iterable[str], where: str) -> dict[str, str]:
@@ -272,7 +307,7 @@ def _wanted(names: Iterable[str], where: str) -> dict[str, str]:
             f"(one row for each head of household, with CRSYR1, CRSYR2, ...); this one has "
             f"{len(found)} columns, the first {', '.join(list(found.values())[:8])}"
         )
-    return {name: found[name] for name in (*wanted, *({"relhead"} & set(found)))}
+    return {n: found[n] for n in (*wanted, *(n for n in ("relhead", *OF_HOUSEHOLD) if n in found))}
 
 
 def _other_file(names: Mapping[str, str]) -> str:
@@ -314,8 +349,8 @@ def _stat(path: Path, **how: Any) -> tuple[pd.DataFrame, list[str]]:
     for options in tries:
         try:
             table, about = reader(path, **options)
-        except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeDecodeError) as error:
-            reasons.append(str(error).strip())
+        except Exception as error:  # what pyreadstat raises of damaged files is of any kind
+            reasons.append(str(error).strip() or type(error).__name__)
         else:
             return table, about.column_names
     raise DataError(
@@ -331,7 +366,8 @@ def _numbers(column: pd.Series, name: str, where: str) -> NDArray[np.float64]:
     """Return numbers, NaN where blank; anything else is an error."""
     text = column.astype(str).str.strip()
     blank = (column.isna() | text.isin(BLANKS)).to_numpy(dtype=bool)
-    numbers = pd.to_numeric(text.mask(blank), errors="coerce").to_numpy(dtype=float)
+    plain = blank | text.str.fullmatch(NUMBER).to_numpy(dtype=bool)  # not 1_000, nor 0x1F
+    numbers = pd.to_numeric(text.where(plain).mask(blank), errors="coerce").to_numpy(dtype=float)
     wrong = ~blank & ~np.isfinite(numbers)
     if wrong.any():
         raise _wrong(text.to_numpy(), wrong, name, where, "a number")
@@ -368,9 +404,11 @@ def _check(answers: Answers, where: str) -> None:
             valid = ", ".join(f"{code} {label}" for code, label in CODES[stem].items())
             right = np.isin(values, list(CODES[stem]))
         elif stem == "usdurl":
-            valid, right = "months from 0 on", values >= 0
+            valid = f"months from 0 to {12 * LONGEST}"
+            right = (values >= 0) & (values <= 12 * LONGEST)
         elif stem == "ustrips":
-            valid, right = "a number of trips from 0 on", (values >= 0) & (values % 1 == 0)
+            valid = f"a number of trips from 0 to {MOST_TRIPS}"
+            right = (values >= 0) & (values <= MOST_TRIPS) & (values % 1 == 0)
         elif stem == "relhead":
             continue  # any code but the head's is somebody else
         else:

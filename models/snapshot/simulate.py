@@ -11,8 +11,8 @@ import xarray as xr
 
 from bayesmig.errors import DataError
 from bayesmig.models.snapshot.data import to_dataset
+from bayesmig.models.snapshot.migrants import follow
 from bayesmig.models.snapshot.paper import FIRST_SURVEY, FIRST_YEAR, LAST_YEAR
-from bayesmig.models.snapshot.people import follow
 from bayesmig.models.snapshot.truth import as_truth, completed
 from bayesmig.truth import attach
 

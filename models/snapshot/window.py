@@ -60,13 +60,7 @@ class Window:
         ``knots`` are years, a number of pieces of equal length, or "every" for each year.
         """
         first, last = attrs["first_year"], attrs["last_year"]
-        if isinstance(knots, Integral) and 1 <= int(knots) < (last - first) / 2:
-            knots = np.linspace(first, last, int(knots) + 1).round().astype(int)[1:].tolist()
-        elif isinstance(knots, str) and knots == "every":
-            knots = range(first + 2, last + 1)
-        elif isinstance(knots, str | Integral):
-            raise StudyError(f"knots={knots!r}; valid: years, a number of pieces, or 'every'")
-        return cls(first, last, single_years, tuple(knots))
+        return cls(first, last, single_years, _knot_years(knots, first, last))
 
     @property
     def size(self) -> int:
@@ -139,3 +133,14 @@ class Window:
 def sojourn_classes(single_years: int, years: int) -> list[str]:
     """Labels of the classes of stays: single years, then all longer ones together."""
     return [*map(str, range(1, single_years + 1)), f"{single_years + 1}-{years}"]
+
+
+def _knot_years(knots: Knots, first: int, last: int) -> tuple[int, ...]:
+    if isinstance(knots, str):
+        if knots == "every":
+            return tuple(range(first + 2, last + 1))
+    elif not isinstance(knots, int | np.integer):
+        return tuple(knots)
+    elif 1 <= int(knots) < (last - first) / 2:
+        return tuple(np.linspace(first, last, int(knots) + 1).round().astype(int)[1:].tolist())
+    raise StudyError(f"knots={knots!r}; valid: years, a number of pieces, or 'every'")

@@ -10,5 +10,6 @@ study = Study(
         "States in the Mexican Family Life Survey, 2002 and 2005/6 (authors not named)."
     ),
     package=__name__,
+    people=("row",),
     sampling={"draws": 1000, "tune": 500, "target_accept": 0.9},
 )

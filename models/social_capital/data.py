@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bayesmig import attrs
 from bayesmig.errors import DataError, DataWarning, StudyError, unknown, warn
 from bayesmig.models.social_capital import people
-from bayesmig.models.social_capital.design import asked_for, doubts, paper_formula
+from bayesmig.models.social_capital.design import asked_for, doubts, names_of, paper_formula
 from bayesmig.models.social_capital.paper import (
     COLUMNS,
     IDENTIFIERS,
@@ -27,11 +26,13 @@ from bayesmig.models.social_capital.paper import (
 from bayesmig.models.social_capital.people import Missing, from_frame
 from bayesmig.models.social_capital.simulate import MUNICIPALITIES, PEOPLE, simulate
 from bayesmig.models.social_capital.values import text, text_of
-from bayesmig.readers import Table, named, read_table, validated
+from bayesmig.readers import check_names, named, read_table, validated
 
 __all__ = ["example", "from_frame", "read", "used"]
 
+Labels = Mapping[str, Mapping[Any, str]]  # of values, by column and code
 NOTHING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "<NA>")  # in a text file
+LOGARITHM = (-20.0, 30.0)  # of pesos: what a household can spend
 
 
 def example(
@@ -81,16 +82,15 @@ def read(
     stratum: Stratum = "all",
     **columns: str,
 ) -> xr.Dataset:
-    """Read people from Stata (.dta), SPSS (.sav), .csv or .parquet, one row each: the paper's
-    analysis file, or any file.
+    """Read people, one row each (.dta, .sav, .csv or .parquet): the paper's file, or any.
 
-    With ``formula`` or ``group`` it is any file, and nothing is made of its columns but what
-    they are; what is given here goes with the data, so that `bayesmig.fit` needs no options.
-    In a text file columns are numbers where all values are; empty fields and NA, NaN, null,
-    None are missing.  A column of a Stata or SPSS file is a category where every value has a
-    label.
+    With ``group``, or with ``formula`` and without the paper's columns, it is any file, and
+    nothing is made of its columns but what they are.  In a text file they are numbers where
+    all values are; empty fields and NA, NaN, null, None are missing.  A column of a Stata or
+    SPSS file is a category where every value has a label.  What is given here goes with the
+    data, so that `bayesmig.fit` needs no options.
 
-    Without either it is the paper's, one row per adult.  Columns: outcome, the categories of
+    Otherwise it is the paper's, one row per adult.  Columns: outcome, the categories of
     `LEVELS`, yes or no (1, 0) in `YES_NO`, ``age`` (years), ``log_expenditure``, and the
     identifiers person, household and municipality.  Categories are given by name; a Stata
     column of numbers by its value labels.  Other columns are kept.
@@ -137,16 +137,20 @@ def read(
         "strata": strata,
     }
     given = {name: value for name, value in options.items() if value is not None}
-    if formula is None and group is None:
-        if outcome is not None:
-            columns = {**columns, "outcome": outcome}
-        given.pop("outcome", None)
-        data = people.select(_of_paper(path, missing, columns), stratum)
+    table, labels = read_table(path)
+    people.check_once(table.columns, f"{path}: ")
+    ours = {**columns, **({} if outcome is None else {"outcome": outcome})}
+    lacking = [name for name in COLUMNS if ours.get(name, name) not in table]
+    if group is None and (formula is None or not lacking):
+        given |= {} if outcome is None else {"outcome": "outcome"}
+        data = people.select(_of_paper(path, table, labels, missing, ours), stratum)
         return data.assign_attrs(options=attrs.pack(given)) if given else data
     if columns or stratum != "all":
         name = next(iter(columns), "stratum")
-        raise StudyError(f"{name} is for the paper's own file: leave it out, or formula and group")
-    return _of_anybody(path, given, missing)
+        raise StudyError(
+            f"{path}: {name}= is for the paper's own file, and formula= and group= are for others"
+        )
+    return _of_anybody(path, table, labels, given, missing)
 
 
 def used(data: xr.Dataset, options: Mapping[str, Any]) -> xr.Dataset:
@@ -169,17 +173,21 @@ def _used(data: xr.Dataset, options: Mapping[str, Any]) -> xr.Dataset:
     formula = options["formula"] or paper_formula(data, options["strata"])
     names = ("group", "outcome", "weights", "counts", "strata")
     asked = asked_for(data, formula, **{name: options[name] for name in names})
-    groups, where = [options["group"]], options["where"]
+    groups, where = names_of(options["group"]), options["where"]
     kept = people.used(data, asked, options["counts"], options["missing"], groups, where)
-    for words in doubts(kept, asked, options["weights"], options["outcome"]):
+    for words in doubts(kept, formula, options["weights"]):
         warn(words, DataWarning)
     return kept
 
 
-def _of_anybody(path: str | Path, given: Mapping[str, Any], missing: Missing) -> xr.Dataset:
-    """Read any file; what can be wrong with the columns asked for is found here, with its row."""
-    table, labels = read_table(path)
-    people.check_once(table.columns, f"{path}: ")
+def _of_anybody(
+    path: str | Path,
+    table: pd.DataFrame,
+    labels: Labels,
+    given: Mapping[str, Any],
+    missing: Missing,
+) -> xr.Dataset:
+    """Make data of any file; what is wrong with columns that are asked for is found here."""
     if Path(path).suffix.lower() == ".csv":
         table = table.mask(table.isin(NOTHING))
         table = table.assign(**{name: _seen(table[name]) for name in table})
@@ -193,8 +201,15 @@ def _of_anybody(path: str | Path, given: Mapping[str, Any], missing: Missing) ->
     return _used(data, {**nothing, **given, "missing": missing, "where": f"{path}: "})
 
 
-def _of_paper(path: str | Path, missing: Missing, columns: Mapping[str, str]) -> xr.Dataset:
-    table, labels = _table(path)
+def _of_paper(
+    path: str | Path,
+    table: pd.DataFrame,
+    labels: Labels,
+    missing: Missing,
+    columns: Mapping[str, str],
+) -> xr.Dataset:
+    """Make data of the paper's analysis file."""
+    table = _others(table, labels, Path(path).suffix.lower() == ".csv")
     for name, own in columns.items():
         if name not in COLUMNS:
             raise DataError(unknown("column of the analysis file", name, COLUMNS))
@@ -212,18 +227,16 @@ def _of_paper(path: str | Path, missing: Missing, columns: Mapping[str, str]) ->
     return data.assign_attrs(title=Path(path).name, left_out=left_out)
 
 
-def _table(path: str | Path) -> Table:
-    """Read a file of any kind; other columns than the analysis file's as what they seem to be."""
-    table, labels = read_table(path)
-    people.check_once(table.columns, f"{path}: ")
+def _others(table: pd.DataFrame, labels: Labels, is_text: bool) -> pd.DataFrame:
+    """Read other columns than the analysis file's as what they seem to be."""
     others = [name for name in table.columns if name not in COLUMNS]
-    if Path(path).suffix.lower() == ".csv":
+    if is_text:
         table = table.mask(table == "")
         table = table.assign(**{name: _numbers(table[name]) for name in others})
-    return Table(_named(table, {n: labels[n] for n in labels if n in others}), labels)
+    return _named(table, {name: labels[name] for name in labels if name in others})
 
 
-def _named(table: pd.DataFrame, labels: Mapping[str, Mapping[Any, str]]) -> pd.DataFrame:
+def _named(table: pd.DataFrame, labels: Labels) -> pd.DataFrame:
     """Name the categories of columns in which every value has a label, in the order of codes."""
     for name, words in labels.items():
         present = set(table[name].dropna()) if name in table else set()
@@ -252,9 +265,7 @@ def _numbers(column: pd.Series) -> pd.Series:
     return column if text.any() else number
 
 
-def _labelled(
-    table: pd.DataFrame, labels: Mapping[str, Mapping[Any, str]], where: str
-) -> pd.DataFrame:
+def _labelled(table: pd.DataFrame, labels: Labels, where: str) -> pd.DataFrame:
     """Put value labels in the place of codes, for categories and the outcome."""
     coded = [name for name in ("outcome", *LEVELS) if name in table and labels.get(name)]
     return table.assign(**{name: named(table, labels[name], name, where) for name in coded})
@@ -268,6 +279,7 @@ def _checked(table: pd.DataFrame, where: str) -> pd.DataFrame:
     if lacking:
         raise DataError(
             f"{where}: no column {', '.join(lacking)}; it has {', '.join(map(str, table.columns))}"
+            " (a file of your own is read with formula= and group=)"
         )
 
     def one_of(levels: tuple[str, ...]) -> Any:
@@ -276,17 +288,17 @@ def _checked(table: pd.DataFrame, where: str) -> pd.DataFrame:
 
     yes_no = pa.Check.isin((0.0, 1.0), error="is neither 0 nor 1")
     age = pa.Check.in_range(0, 120, error="is no age in years between 0 and 120")
+    money = pa.Check.in_range(*LOGARITHM, error=f"is no logarithm between {LOGARITHM}")
     schema = pa.DataFrameSchema(
         {
             "outcome": one_of(OUTCOMES),
             **{name: one_of(levels) for name, levels in LEVELS.items()},
             **{n: pa.Column(float, yes_no, nullable=True, coerce=True) for n in YES_NO},
             "age": pa.Column(float, age, nullable=True, coerce=True),
-            "log_expenditure": pa.Column(
-                float, pa.Check(np.isfinite, error="is not finite"), nullable=True, coerce=True
-            ),
+            "log_expenditure": pa.Column(float, money, nullable=True, coerce=True),
         }
     )
+    check_names(table, IDENTIFIERS, where)
     # "0" children and municipality 15 may be numbers in the file
     labels = {name: text_of(table[name]) for name in ("outcome", *LEVELS, *IDENTIFIERS)}
     table = validated(schema, table.assign(**labels), where)

@@ -16,6 +16,7 @@ from bayesmig.errors import DataError, StudyError, unknown
 from bayesmig.models.social_capital import people, terms, values
 from bayesmig.models.social_capital.paper import TERMS
 from bayesmig.models.social_capital.people import Missing
+from bayesmig.saving import data_of
 
 DEFAULTS = {  # the names of the paper's own columns and outcome
     "group": "municipality",
@@ -162,7 +163,7 @@ def design(
     """
     people.check_people(data)
     formula = paper_formula(data, strata) if formula is None else formula
-    named = [group] if isinstance(group, str) else list(dict.fromkeys(group))
+    named = list(dict.fromkeys(names_of(group)))
     if strata and (varying or len(named) > 1):
         raise StudyError("strata have one column of groups, and no varying slopes")
     asked = asked_for(data, formula, group, outcome, weights, counts, strata)
@@ -228,10 +229,9 @@ def asked_for(
     there = people.columns(data)
     unusable = attrs.unpack(data.attrs, "unusable", dict) if "unusable" in data.attrs else {}
     needed = terms.variables(terms.parsed(formula), list(there))
-    groups = [group] if isinstance(group, str) else list(group)
     others = {"weights": weights, "counts": counts, "strata": strata}
     asked = [(f"formula {formula!r}", name) for name in needed]
-    asked += [("group", name) for name in groups] + [("outcome", outcome)]
+    asked += [("group", name) for name in names_of(group)] + [("outcome", outcome)]
     asked += [(option, name) for option, name in others.items() if name is not None]
     for option, name in asked:
         if name in unusable:
@@ -250,14 +250,17 @@ def asked_for(
     return [name for _, name in asked]
 
 
-def doubts(
-    data: xr.Dataset, asked: Sequence[str], weights: str | None, outcome: str
-) -> Iterator[str]:
+def names_of(group: str | Sequence[str]) -> list[str]:
+    """Names of the columns of groups."""
+    return [group] if isinstance(group, str) else list(group)
+
+
+def doubts(data: xr.Dataset, formula: str, weights: str | None) -> Iterator[str]:
     """Say what columns that are asked for are perhaps not meant to be."""
     there = people.columns(data)
-    for name in asked:
+    for name in terms.variables(terms.parsed(formula), list(there)):
         column = values.decode(there[name])
-        if name == outcome or not isinstance(column.dtype, pd.CategoricalDtype):
+        if not isinstance(column.dtype, pd.CategoricalDtype):
             continue
         labels = pd.Series(list(column.cat.categories), dtype=object)
         words = labels[pd.to_numeric(labels, errors="coerce").isna()]
@@ -279,6 +282,11 @@ def doubts(
 def paper_formula(data: xr.Dataset, strata: str | None) -> str:
     """Return the paper's formula; without ties where everybody's are the same (Tables 2a-c)."""
     lacking = [name for name in TERMS if name not in people.columns(data)]
+    if lacking and data.attrs.get("own_data"):
+        raise DataError(
+            "give formula=, the columns that explain the outcome ('age + sex', say, or '1'); there "
+            f"are {', '.join(people.columns(data))}"
+        )
     if lacking:
         raise DataError(
             f"the paper's formula needs the columns {', '.join(lacking)}, which these data lack; "
@@ -320,8 +328,7 @@ def _levels(table: Design) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     for j in binary:
         for level in (1, 0):
             yield _level_name(table.terms[j], level), np.abs(raw[:, j] - level) < SEPARATION
-    for factor, levels in terms.levels_of(table.spec).items():
-        names = {terms.label(f"{factor}[T.{level}]", [factor]): level for level in levels}
+    for factor, names in terms.level_labels(table.spec).items():
         own = [j for j in binary if table.terms[j] in names]
         reference = [level for name, level in names.items() if name not in table.terms]
         if len(own) > 1 and len(reference) == 1:  # of two levels the other one is said above
@@ -523,7 +530,7 @@ def _same_rows(keys: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def of_fit(fitted: xr.DataTree) -> Design:
     """Arrange the people of a fit as its graph has them."""
-    return design(fitted["data"].to_dataset(), **options_of(fitted))
+    return design(data_of(fitted, "the design"), **options_of(fitted))
 
 
 def options_of(fitted: xr.DataTree) -> dict[str, Any]:

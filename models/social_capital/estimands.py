@@ -31,7 +31,7 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
     -------
     Dataset
         For each contrast "outcome:against", draw by draw, each variable with its ``units``:
-        ``coefficient`` (contrast, term),
+        ``coefficient`` (contrast, term), unless the formula has no column,
         log odds per unit of the formula's columns; ``intercept`` (contrast), log odds of
         somebody at the means of all columns in a typical group; ``group_sd`` (contrast),
         standard deviation of the groups' log odds; ``variance_share`` (contrast), the part
@@ -104,7 +104,9 @@ def _contrasted(draws: xr.Dataset, outcomes: list[str]) -> xr.Dataset:
     )
     order = ("stratum", "effect", "contrast", "term")
     found = found.transpose(..., *(dim for dim in order if dim in found.dims))
-    if "stratum" in found.dims:
+    if not found.sizes["term"]:  # the null model's coefficients are none
+        found = found.drop_dims("term")
+    elif "stratum" in found.dims:
         found = found.assign(stratum_difference=stratum_differences(found["coefficient"]))
     elif set(outcomes) == set(OUTCOMES):
         found = found.assign(coefficient_as_printed=found["coefficient"])

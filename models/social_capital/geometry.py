@@ -6,6 +6,7 @@ They only choose coordinates.  Whatever they are, the model is the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +77,7 @@ def geometry(table: Design) -> Geometry:
 class _Mode:
     """Newton's method on coefficients and group effects, the groups eliminated."""
 
-    def __init__(self, table: Design, rows: NDArray, group: NDArray, groups: int):
+    def __init__(self, table: Design, rows: NDArray[Any], group: NDArray[Any], groups: int):
         order = self.order = np.argsort(group, kind="stable")
         column = table.column[rows][order]
         self.x = np.column_stack([np.ones(len(column)), column])
@@ -106,7 +107,7 @@ class _Mode:
         self._step()
         return self
 
-    def groups(self) -> tuple[NDArray, NDArray, NDArray]:
+    def groups(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Information, focus and location of each group."""
         diagonal = np.einsum("gkkp->gkp", self.cross)
         information = diagonal[..., 0]
@@ -114,7 +115,7 @@ class _Mode:
         at_mode = self.coefficient[:, 0] + self.effect + (focus * self.coefficient[:, 1:]).sum(-1)
         return information, focus, at_mode + self.score / information
 
-    def further(self, table: Design) -> NDArray:
+    def further(self, table: Design) -> NDArray[Any]:
         """Information and location of the members of other effects, which the mode leaves out."""
         p = self._chances(self.coefficient, self.effect)[:, 1:]
         residual = self.count - self.people[:, None] * p
@@ -130,17 +131,17 @@ class _Mode:
         found[1] /= np.maximum(found[0], 1e-12)
         return found
 
-    def _chances(self, coefficient: NDArray, effect: NDArray) -> NDArray:
+    def _chances(self, coefficient: NDArray[Any], effect: NDArray[Any]) -> NDArray[Any]:
         return probabilities(self.x @ coefficient.T + effect[self.group])
 
-    def _density(self, coefficient: NDArray, effect: NDArray) -> float:
+    def _density(self, coefficient: NDArray[Any], effect: NDArray[Any]) -> float:
         logp = np.log(self._chances(coefficient, effect))
         likelihood = (self.count * logp[:, 1:]).sum()
         likelihood += ((self.people - self.count.sum(1)) * logp[:, 0]).sum()
         prior = (self.ridge * (coefficient - self.prior_mean) ** 2).sum()
         return float(likelihood - (prior + ((effect / self.scale) ** 2).sum()) / 2)
 
-    def _step(self) -> tuple[NDArray, NDArray]:
+    def _step(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Newton's step; leaves the parts of the Hessian behind."""
         p = self._chances(self.coefficient, self.effect)[:, 1:]
         alternatives, columns = self.coefficient.shape
@@ -172,7 +173,7 @@ class _Mode:
         effect = np.einsum("gkj,gj->gk", self.inverse, by_effect) - solved @ move
         return move.reshape(self.coefficient.shape), effect
 
-    def _move(self, step: tuple[NDArray, NDArray]) -> None:
+    def _move(self, step: tuple[NDArray[Any], NDArray[Any]]) -> None:
         """Take the step, or as much of it as raises the density."""
         before, part = self._density(self.coefficient, self.effect), 1.0
         while part > 1e-4:

@@ -56,7 +56,7 @@ class MultinomialLogit(Op):
     def __init__(self, alternatives: int):
         self.alternatives = alternatives
 
-    def make_node(self, *inputs: Any) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply[Any]:
         """Give the operation its inputs."""
         variables = [pt.as_tensor_variable(value) for value in inputs]
         slope, effect, column = variables[:3]
@@ -100,7 +100,16 @@ def _compile(op: MultinomialLogit, node: Any, **_: Any) -> tuple[Any, int]:
     alternatives = op.alternatives
 
     @numba_njit(fastmath=FASTMATH)
-    def multinomial_logit(slope, effect, column, member, multiplier, stratum, count, weight):
+    def multinomial_logit(
+        slope: Any,
+        effect: Any,
+        column: Any,
+        member: Any,
+        multiplier: Any,
+        stratum: Any,
+        count: Any,
+        weight: Any,
+    ) -> Any:
         # views of unknown strides would keep the sums over columns from being vectorised
         slope, column = np.ascontiguousarray(slope), np.ascontiguousarray(column)
         rows, columns = column.shape

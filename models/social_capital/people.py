@@ -179,10 +179,10 @@ def _dataset(table: pd.DataFrame) -> xr.Dataset:
         except DataError as error:
             unusable[name] = str(error)
             continue
-        plain = name != PERSON and name.strip() == name and name and "/" not in name
-        if not plain:
-            variable.attrs["column"] = name
-        arrays[name if plain else f"column {i}"] = variable
+        kept = name
+        if name in ("", ".", "..", PERSON) or name.strip() != name or "/" in name:
+            variable.attrs["column"], kept = name, f"column {i} of the table"
+        arrays[kept] = variable
     found = xr.Dataset(
         arrays,
         coords={PERSON: np.arange(len(table))},

@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 
 from bayesmig.errors import StudyError
 from bayesmig.models.social_capital import terms
-from bayesmig.models.social_capital.design import Design, of_fit, options_of
+from bayesmig.models.social_capital.design import Design, names_of, of_fit, options_of
 from bayesmig.models.social_capital.logit import logits
 from bayesmig.models.social_capital.people import PERSON, columns, frame
 from bayesmig.models.social_capital.people import used as people_used
@@ -167,7 +167,7 @@ def _group(fitted: xr.DataTree) -> str:
 def _used(fitted: xr.DataTree) -> pd.DataFrame:
     """The people whom the graph has."""
     data, option = fitted["data"].to_dataset(), options_of(fitted)
-    named = [option["group"]] if isinstance(option["group"], str) else option["group"]
+    named = names_of(option["group"])
     asked = [*named, *(option[n] for n in ("outcome", "weights", "counts", "strata"))]
     wanted = [*of_fit(fitted).variables, *(name for name in asked if name is not None)]
     there = [name for name in wanted if name in columns(data)]

@@ -38,7 +38,8 @@ def targets(data: xr.Dataset, estimands: xr.Dataset) -> pd.DataFrame:
     ``coefficient``: Table 1 with contrast C corrected to A + B, or the stratum's column of
     Tables 2a-c for data of one stratum; for a model over strata (rows with a ``stratum``)
     all columns of Tables 2a-c.  ``coefficient_as_printed``: contrast C of Table 1 as it is
-    printed.  ``stratum_difference``: as footnote 3 computes them.  None for other data.
+    printed.  ``stratum_difference``: as footnote 3 computes them.  None for other data, and
+    for a table of one's own.
 
     The sign of a printed contrast that the estimands have the other way round is turned,
     and the note says so; so does that of every row if the fit has other terms than the
@@ -47,7 +48,8 @@ def targets(data: xr.Dataset, estimands: xr.Dataset) -> pd.DataFrame:
     Columns: quantity, contrast, term, stratum, pair (empty where a quantity has no such
     dim), estimate, se, ci_low, ci_high, ci_prob, source, note.
     """
-    if any(name not in data for name in paper.COLUMNS if name not in paper.IDENTIFIERS):
+    lacking = [n for n in paper.COLUMNS if n not in data and n not in paper.IDENTIFIERS]
+    if lacking or data.attrs.get("own_data"):
         return printed.nothing(*DIMS)
     table = _of_stratum(str(data.attrs.get("stratum", "all")))
     return printed.matching(_turned(_noted(table, estimands), estimands), estimands)

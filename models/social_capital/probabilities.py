@@ -21,6 +21,7 @@ from bayesmig.models.social_capital import people
 from bayesmig.models.social_capital.design import Design, of_fit, options_of
 from bayesmig.models.social_capital.logit import probabilities as softmax
 from bayesmig.models.social_capital.values import text_of
+from bayesmig.saving import data_of
 
 MARGINAL, NEW, OWN = "marginal", "new", "own"
 NODES = 7  # of the quadrature over municipalities, for each factor
@@ -174,7 +175,7 @@ class Logits:
         self.nodes, self.node_weights = _quadrature(self.root.shape[-1])
 
     def chances(
-        self, i: int, columns: NDArray, stratum: NDArray, municipality: Any, rng: Any
+        self, i: int, columns: NDArray[Any], stratum: NDArray[Any], municipality: Any, rng: Any
     ) -> NDArray[np.float64]:
         """Probabilities (person, outcome) of one draw; groups by name, or each one's number."""
         logit = np.empty((len(columns), self.slope.shape[2]))
@@ -199,7 +200,7 @@ class Logits:
         return _averaged()(np.exp(logit), factor, stratum, self.node_weights)
 
 
-def _known(table: Design, municipality: str, wanted: NDArray) -> NDArray[np.int64]:
+def _known(table: Design, municipality: str, wanted: NDArray[Any]) -> NDArray[np.int64]:
     """Number of a municipality's group in each stratum: -1 where it has nobody and none is asked.
 
     A stratum's group may also be named in full, "stratum, group".
@@ -247,7 +248,7 @@ def _averaged() -> Any:
     from numba import njit
 
     @njit(fastmath={"arcp", "contract", "nsz", "reassoc"})
-    def averaged(odds, factor, stratum, weights):
+    def averaged(odds: Any, factor: Any, stratum: Any, weights: Any) -> Any:
         people_, alternatives = odds.shape
         found = np.zeros((people_, alternatives + 1))
         for i in range(people_):
@@ -265,7 +266,7 @@ def _averaged() -> Any:
     return averaged
 
 
-def _quadrature(factors: int) -> tuple[NDArray, NDArray]:
+def _quadrature(factors: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Nodes (node, factor) and weights of a product rule for independent standard normals."""
     count = NODES
     while count**factors > MOST_NODES and count > 3:
@@ -283,7 +284,7 @@ def _quadrature(factors: int) -> tuple[NDArray, NDArray]:
 
 def _frame(fitted: xr.DataTree, table: Design, given: Any) -> pd.DataFrame:
     """The people asked about, the fit's own by default, categories as the fit has them."""
-    own = people.frame(fitted["data"].to_dataset())
+    own = people.frame(data_of(fitted, "the people of the fit"))
     if given is None:
         return own
     frame = people.frame(people.from_frame(given) if isinstance(given, pd.DataFrame) else given)

@@ -35,8 +35,12 @@ STRATUM_SIZES = {"none": 6552, "extended": 1401, "close": 2259}  # Tables 2a-c
 EVENTS = {"all": (125, 540), "none": (62, 150), "extended": (14, 45), "close": (50, 280)}
 MUNICIPALITY_SD = (0.5, 0.6)  # aspires, migrated: assumed, the paper prints no variance
 CORRELATION = 0.3  # assumed
+COVARIANCE = np.outer(MUNICIPALITY_SD, MUNICIPALITY_SD) * np.array(
+    [[1, CORRELATION], [CORRELATION, 1]]
+)
 SEPARATED = -60.0  # Table 2a prints -60.81 for a cell without a case: no truth is so large
 LIKELY = -4.0
+SOURCES = {1: "Table 1", 2: "Tables 2a-c"}
 
 
 def simulate(
@@ -92,11 +96,8 @@ def simulate(
     table = _people(rng, n, municipalities)
     strata = list(odds.stratum.values) if "stratum" in odds.dims else ["all"]
     columns, terms = _columns(table, by_stratum=strata != ["all"])
-    covariance = np.outer(MUNICIPALITY_SD, MUNICIPALITY_SD) * np.array(
-        [[1, CORRELATION], [CORRELATION, 1]]
-    )
     place = table.municipality.cat.codes.to_numpy()
-    effect = rng.multivariate_normal(np.zeros(2), covariance, size=municipalities)
+    effect = rng.multivariate_normal(np.zeros(2), COVARIANCE, size=municipalities)
     home = table.household.cat.codes.to_numpy()
     # numbers of their own, so that without households everything is as it was
     shared = np.random.default_rng((seed, 1)).normal(0, household_sd, (home.max() + 1, 2))
@@ -106,13 +107,10 @@ def simulate(
         rows = np.full(len(table), True) if label == "all" else table.network == label
         one = odds.sel(stratum=label) if label != "all" else odds
         slope = one.sel(outcome=list(OUTCOMES[1:]), term=terms).values
-        logit = (
-            (columns[rows] - columns.mean(0)) @ slope.T + effect[place[rows]] + shared[home[rows]]
-        )
-        events = np.array(EVENTS[label]) * n / PEOPLE
-        intercept = _intercepts(logit, events)
-        intercepts.append(intercept)
-        chance = probabilities(logit + intercept)
+        logit = (columns[rows] - columns.mean(0)) @ slope.T + effect[place[rows]]
+        logit += shared[home[rows]]
+        intercepts.append(_intercepts(logit, np.array(EVENTS[label]) * n / PEOPLE))
+        chance = probabilities(logit + intercepts[-1])
         outcome[rows] = (rng.random((rows.sum(), 1)) > chance.cumsum(1)[:, :-1]).sum(1)
     if separated:
         cell = (table.network == "extended") & (table.employment == "self_employed")
@@ -120,19 +118,18 @@ def simulate(
     table.insert(0, "outcome", pd.Categorical.from_codes(outcome, list(OUTCOMES)))
     data = people.of_paper(table)
     places = list(table.municipality.cat.categories)
-    known = _truth(odds, strata, terms, np.array(intercepts), covariance, effect, places)
+    known = _truth(odds, strata, terms, np.array(intercepts), effect, places)
     if household_sd:
         among = np.diag([0.0, household_sd**2, household_sd**2])[None]
         coords = {"effect": ["household"], "outcome": list(OUTCOMES), "outcome_too": list(OUTCOMES)}
         known["effect_covariance"] = xr.DataArray(among, coords, tuple(coords))
-    source = "Table 1" if tables == 1 else "Tables 2a-c"
+    source = "as given" if truth is not None else f"as in {SOURCES[tables]}"
     data.attrs |= {
-        "title": f"SYNTHETIC people, truth as in {source}",
+        "title": f"SYNTHETIC people, truth {source}",
         "seed": seed,
         "separated": int(separated),
     }
-    data = attach(data, known)
-    return people.select(data, stratum)
+    return people.select(attach(data, known), stratum)
 
 
 def printed_truth(tables: int) -> xr.Dataset:
@@ -212,7 +209,7 @@ def _people(rng: np.random.Generator, n: int, municipalities: int) -> pd.DataFra
     working = np.where(male, 1.6, 0.0) - 1.5 * enrolled
     employment = _category(rng, np.log([0.5, 0.35, 0.15]), np.outer(working, [0, 1, 1]))
 
-    def named(codes: NDArray, name: str) -> Any:
+    def named(codes: NDArray[Any], name: str) -> Any:
         return pd.Categorical.from_codes(codes, list(LEVELS[name]))
 
     return pd.DataFrame(
@@ -241,7 +238,9 @@ def _people(rng: np.random.Generator, n: int, municipalities: int) -> pd.DataFra
     )
 
 
-def _category(rng: np.random.Generator, base: NDArray, shift: NDArray) -> NDArray[np.int64]:
+def _category(
+    rng: np.random.Generator, base: NDArray[Any], shift: NDArray[Any]
+) -> NDArray[np.int64]:
     """Draw one category for each row of ``shift``, log odds on top of ``base``."""
     chance = np.exp(base + shift)
     chance /= chance.sum(1, keepdims=True)
@@ -250,7 +249,7 @@ def _category(rng: np.random.Generator, base: NDArray, shift: NDArray) -> NDArra
 
 def _columns(table: pd.DataFrame, by_stratum: bool) -> tuple[NDArray[np.float64], list[str]]:
     """Columns of the paper's formula on its own scale, written out."""
-    columns: dict[str, NDArray] = {}
+    columns: dict[str, NDArray[Any]] = {}
     for term in TERMS:
         if term == "network" and by_stratum:
             continue
@@ -263,10 +262,10 @@ def _columns(table: pd.DataFrame, by_stratum: bool) -> tuple[NDArray[np.float64]
     return np.column_stack(list(columns.values())), list(columns)
 
 
-def _intercepts(logit: NDArray, events: NDArray) -> NDArray[np.float64]:
+def _intercepts(logit: NDArray[Any], events: NDArray[Any]) -> NDArray[np.float64]:
     """Solve for the intercepts that make ``events`` the expected numbers of outcomes."""
 
-    def surplus(intercept: NDArray) -> NDArray:
+    def surplus(intercept: NDArray[Any]) -> NDArray[Any]:
         return probabilities(logit + intercept)[:, 1:].sum(0) - events
 
     solved = root(surplus, np.log(events / max(len(logit) - events.sum(), 1)))
@@ -279,16 +278,15 @@ def _truth(
     odds: xr.DataArray,
     strata: list[str],
     terms: list[str],
-    intercepts: NDArray,
-    covariance: NDArray,
-    effect: NDArray,
+    intercepts: NDArray[Any],
+    effect: NDArray[Any],
     municipalities: list[str],
 ) -> xr.Dataset:
     """Name the truth as the graph names it: all outcomes, zeros for the reference."""
     outcomes = list(OUTCOMES)
     by = () if strata == ["all"] else ("stratum",)
 
-    def padded(values: NDArray, axes: tuple[int, ...], dims: tuple[str, ...]) -> xr.DataArray:
+    def padded(values: NDArray[Any], axes: tuple[int, ...], dims: tuple[str, ...]) -> xr.DataArray:
         widths = [(1, 0) if axis in axes else (0, 0) for axis in range(values.ndim)]
         coords = {"stratum": strata, "outcome": outcomes, "outcome_too": outcomes}
         return xr.DataArray(
@@ -296,7 +294,7 @@ def _truth(
         )
 
     first = len(by)
-    spread = np.repeat(covariance[None], len(strata), 0) if by else covariance
+    spread = np.repeat(COVARIANCE[None], len(strata), 0) if by else COVARIANCE
     groups = [f"{s}, {g}" for s in strata for g in municipalities] if by else municipalities
     everywhere = np.tile(effect, (len(strata), 1))
     intercept = intercepts if by else intercepts[0]

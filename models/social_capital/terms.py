@@ -10,25 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmig.errors import DataError, StudyError, unknown
+from bayesmig import formulas
+from bayesmig.errors import DataError, StudyError
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
 QUOTED = re.compile(r"`([^`]+)`")
+OFFSET = re.compile(r"\boffset\s*\(")
 
 
 def parsed(formula: str) -> Any:
-    """Return formulaic's reading of the right-hand side of a formula.
+    """Return formulaic's reading of the right-hand side of a formula that is safe to evaluate.
 
     Raises
     ------
     StudyError
         Naming the formula, and what to do.
     """
-    import formulaic
-
+    if not isinstance(formula, str):
+        raise StudyError(f"formula: must be text, got {type(formula).__name__}")
     where = f"formula {formula!r}"
     plain = QUOTED.sub("_", formula)
     if "~" in plain:
@@ -37,15 +39,16 @@ def parsed(formula: str) -> Any:
         raise StudyError(
             f"{where}: `|` has no place here; groups are named beside the formula, group='village'"
         )
+    if "`1`" in formula:
+        raise StudyError(f"{where}: a column called '1' is taken for the intercept; rename it")
     if plain.strip() == ".":
         raise StudyError(f"{where}: name the columns, e.g. 'age + sex'")
-    try:
-        found = formulaic.Formula(formula)
-    except formulaic.errors.FormulaicError as error:
-        raise StudyError(f"{where}: {_first_line(error)}") from None
-    if not isinstance(found, formulaic.formula.SimpleFormula):
-        raise StudyError(f"{where}: give the right-hand side only")
-    return found
+    if OFFSET.search(plain):
+        raise StudyError(
+            f"{where}: offset() has no place among outcomes that are compared with each other; put "
+            "the column into the formula, and its coefficient's prior near what it is known to be"
+        )
+    return formulas.parse(formula)
 
 
 def variables(formula: Any, columns: Collection[str]) -> list[str]:
@@ -89,10 +92,11 @@ def matrix(people: pd.DataFrame, formula: str) -> tuple[Any, NDArray[np.float64]
 
     where = f"formula {formula!r}"
     right = parsed(formula)
+    formulas.check_levels(right, people)
     try:
         made = formulaic.model_matrix(right, people, na_action="raise", output="pandas", context={})
     except (formulaic.errors.FormulaicError, ValueError, TypeError, AttributeError) as error:
-        raise StudyError(f"{where}: {_advice(error)}") from None
+        raise StudyError(f"{where}: {_first_line(error)}") from None
     if "Intercept" not in made.columns:
         raise StudyError(f"{where} takes the intercept away, which the graph needs")
     raw = made.drop(columns="Intercept").to_numpy(dtype=float)
@@ -134,8 +138,9 @@ def labels(spec: Any) -> tuple[str, ...]:
     StudyError
         If two columns have the same label.
     """
+    whole = _whole(spec)
     found = tuple(
-        label(column, [factor.expr for factor in row.term.factors])
+        label(column, [factor.expr for factor in row.term.factors], whole)
         for row in spec.structure
         for column in row.columns
         if column != "Intercept"
@@ -146,7 +151,7 @@ def labels(spec: Any) -> tuple[str, ...]:
     return found
 
 
-def label(column: str, factors: Sequence[str]) -> str:
+def label(column: str, factors: Sequence[str], whole: Collection[str] = ()) -> str:
     """Read formulaic's ``network[T.close]:male`` as ``network: close x male``.
 
     Parameters
@@ -154,6 +159,8 @@ def label(column: str, factors: Sequence[str]) -> str:
     column : str
     factors : sequence of str
         Of the column's term, in order: a level may hold any sign.
+    whole : collection of str
+        Those of them whose levels are whole numbers, written without decimals.
 
     Examples
     --------
@@ -163,23 +170,46 @@ def label(column: str, factors: Sequence[str]) -> str:
     first, *rest = factors
     level = column.removeprefix(first)
     if rest and not (column.startswith(first) and level.startswith((":", "["))):
-        return label(column, rest)  # a column in which the first factor is taken up by others
+        return label(
+            column, rest, whole
+        )  # a column in which the first factor is taken up by others
     tail = ""
     if rest:
         following = "|".join(map(re.escape, rest))
         at = re.search(rf"(?:^|(?<=\])):(?:{following})", level)
         if at is not None:
-            level, tail = level[: at.start()], " x " + label(level[at.start() + 1 :], rest)
+            level, tail = level[: at.start()], " x " + label(level[at.start() + 1 :], rest, whole)
     level = level.removeprefix("[T.").removeprefix("[").removesuffix("]")
-    number = re.fullmatch(r"(-?\d+)\.0", level)  # as the labels of groups are written
-    level = number[1] if number else level
+    level = level.removesuffix(".0") if first in whole else level
     return (f"{first}: {level}" if level else first) + tail
 
 
 def levels_of(spec: Any) -> dict[str, list[str]]:
     """Levels of each category of a specification, by the words for it in the formula."""
+    return {factor: [str(c) for c in levels] for factor, levels in _categories(spec).items()}
+
+
+def level_labels(spec: Any) -> dict[str, dict[str, str]]:
+    """Levels of each category of a specification by the labels that their columns would have."""
+    whole = _whole(spec)
     return {
-        getattr(factor, "expr", str(factor)): [str(c) for c in state[1]["categories"]]
+        factor: {label(f"{factor}[T.{level}]", [factor], whole): level for level in levels}
+        for factor, levels in levels_of(spec).items()
+    }
+
+
+def _whole(spec: Any) -> set[str]:
+    """Categories whose levels are whole numbers."""
+    return {
+        factor
+        for factor, levels in _categories(spec).items()
+        if all(not isinstance(level, str) and float(level).is_integer() for level in levels)
+    }
+
+
+def _categories(spec: Any) -> dict[str, list[Any]]:
+    return {
+        getattr(factor, "expr", str(factor)): list(state[1]["categories"])
         for factor, state in spec.encoder_state.items()
         if state[0].name == "CATEGORICAL"
     }
@@ -211,22 +241,6 @@ def _check_finite(raw: NDArray[np.float64], names: list[str]) -> None:
             f"column {names[column]!r} of the formula is not finite in {bad.any(1).sum()} rows, "
             f"first in person {row}"
         )
-
-
-def _advice(error: Exception) -> str:
-    """Say in one sentence what formulaic could not make, and what to do."""
-    from formulaic.transforms import TRANSFORMS
-
-    words = _first_line(error)
-    name = re.search(r"NameError: name '(\w+)' is not defined", words)
-    if name and name[1] == "offset":
-        return (
-            "offset() has no place among outcomes that are compared with each other; put the "
-            "column into the formula, and its coefficient's prior near what it is known to be"
-        )
-    if name:
-        return f"{unknown('function', name[1], sorted(TRANSFORMS))}; or make a column of it before"
-    return words
 
 
 def _first_line(error: Exception) -> str:

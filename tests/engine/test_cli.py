@@ -16,7 +16,7 @@ import bayesmig as bm
 from bayesmig.cli import main
 
 SCRIPT = str(Path(sys.executable).with_name("bayesmig"))
-VERBS = "list audit priors fit compare report calibrate demo".split()
+VERBS = "list audit priors fit recover discard compare report calibrate demo".split()
 SHORT = ["--draws", "30", "--tune", "40", "--chains", "2"]
 
 

@@ -4,19 +4,21 @@ import inspect
 import io
 import re
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
 from fits import OWN_CELLS, OWN_ESTIMATES, OWN_NAME, STUDY, own, small, synthetic, tiny
-from matplotlib.colors import same_color
+from lazily import lazily
 
 import bayesmig as bm
 from bayesmig.plots import POSTERIOR, PRINTED
 
+az = lazily("arviz")
+colors = lazily("matplotlib.colors")
+
 COLUMNS = (
-    "quantity coordinates published published_low published_high published_prob mean sd low high "
-    "ci_prob difference_se overlap width_ratio contraction ess r_hat source note"
+    "quantity coordinates units published published_low published_high published_prob mean sd low "
+    "high ci_prob difference_se overlap width_ratio contraction ess r_hat source note"
 ).split()
 QUANTITIES = (
     "emigration net_emigration non_match internal_migration mortality non_follow_up "
@@ -210,14 +212,17 @@ def test_no_quantity_at_all_is_refused(call):
 
 def test_a_user_s_file():
     table = bm.compare(own())
-    assert set(table.source) == {OWN_NAME}
-    assert set(table.published_prob) == {0.95}
-    assert list(table[table.quantity == "non_match"].coordinates) == OWN_CELLS
-    assert list(table[table.quantity == "emigration"].coordinates) == OWN_CELLS[:2]
-    assert "net_emigration" not in set(table.quantity)  # the file does not give it
+    given = table[table.published.notna()]
+    assert set(given.source) == {OWN_NAME}
+    assert set(given.published_prob) == {0.95}
+    for quantity in ("non_match", "emigration", "net_emigration"):  # whether given or not
+        assert list(table[table.quantity == quantity].coordinates) == OWN_CELLS
+    assert list(given[given.quantity == "emigration"].coordinates) == OWN_CELLS[:2]
+    assert "net_emigration" not in set(given.quantity)  # the file does not give it
+    assert not [note for note in table.note if "print" in note]
     for quantity, values in OWN_ESTIMATES.items():
-        given = [value for value in values if value is not None]
-        assert list(table[table.quantity == quantity].published) == given
+        there = [value for value in values if value is not None]
+        assert list(given[given.quantity == quantity].published) == there
     row = row_of(table, "non_match", OWN_CELLS[1])
     draws = own()["estimands"]["non_match"].sel(cell=OWN_CELLS[1]).values
     assert row["difference_se"] == pytest.approx((draws.mean() - 37.4) / (0.3 / 1.959963984540054))
@@ -234,9 +239,9 @@ def test_synthetic_data_are_marked():
     real = bm.compare(small()).attrs
     assert real == {
         "study": "emigration",
-        "unit": "percent a year",
         "data_title": "Van Hook & Bean, Table 7",
         "synthetic": 0,
+        "own_data": 0,
     }
 
 
@@ -245,9 +250,9 @@ def test_synthetic_data_are_marked():
 
 def rows_of(axis, color):
     """Means (x, y) and intervals (low, high, y) drawn in a colour, from top to bottom."""
-    (dots,) = [line for line in axis.get_lines() if line.get_label().startswith(("post", "print"))
-               and same_color(line.get_color(), color)]  # fmt: skip
-    (bars,) = [c for c in axis.collections if same_color(c.get_color(), color)]
+    named = [li for li in axis.get_lines() if li.get_label().startswith(("post", "print", "given"))]
+    (dots,) = [line for line in named if colors.same_color(line.get_color(), color)]
+    (bars,) = [c for c in axis.collections if colors.same_color(c.get_color(), color)]
     ends = np.array([[s[0, 0], s[1, 0], s[0, 1]] for s in bars.get_segments()])
     points = np.column_stack([dots.get_xdata(), dots.get_ydata()])
     return points[np.argsort(-points[:, 1])], ends[np.argsort(-ends[:, 2])]
@@ -320,13 +325,14 @@ def test_the_title_says_what_the_data_are():
 
 
 def test_panels_of_unequal_length_keep_their_labels():
-    """The user's file prints emigration for two of its four cells."""
+    """The user's file gives emigration for two of its four cells."""
     fitted = own()
     figure = bm.plot_compare(fitted, ["emigration", "non_match"])
     for axis, quantity in zip(figure.axes, ("emigration", "non_match"), strict=True):
         points, _ = rows_of(axis, PRINTED)
-        table = bm.compare(fitted, quantity=quantity)
-        shown = {labels_at(figure.axes[0])[round(y)]: x for x, y in points}  # shared rows
+        table = bm.compare(fitted, quantity=quantity).dropna(subset="published")
+        labels = labels_at(figure.axes[0])  # shared rows
+        shown = {labels[round(y)]: x for x, y in points if not np.isnan(x)}
         assert shown == dict(zip(table.coordinates, table.published, strict=True))
 
 

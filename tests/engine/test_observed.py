@@ -1,15 +1,17 @@
 """Discrete outcomes hang on their data as continuous ones do, in fits and in simulations."""
 
 import numpy as np
-import pymc as pm
 import pytest
 import toy
 import xarray as xr
+from lazily import lazily
 from toy.data import OUTCOMES
 
 import bayesmig as bm
 from bayesmig import observed
 from bayesmig.ready import build
+
+pm = lazily("pymc")
 
 SHORT = {"draws": 100, "tune": 150, "chains": 2, "progress": False}
 GROUPS = ("log_likelihood", "posterior_predictive")

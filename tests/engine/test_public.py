@@ -11,11 +11,12 @@ import pytest
 import bayesmig as bm
 import bayesmig.models
 
-ERRORS = ["DataError", "PriorError", "StudyError"]
-WARNINGS = ["DataWarning", "ConvergenceWarning", "RecompiledWarning"]
+ERRORS = ["BayesmigError", "DataError", "PriorError", "StudyError"]
+WARNINGS = ["CacheWarning", "DataWarning", "ConvergenceWarning", "RecompiledWarning"]
 PROMISED = """
-    list_studies load_study fit refit compile open_fit save_fit compare plot_compare report
-    sensitivity calibrate coverage prior_predictive add_groups rebase Study PriorSet Spec
+    list_studies load_study register_study summary fit refit compile open_fit save_fit recover
+    discard compare plot_compare report sensitivity calibrate coverage prior_predictive
+    add_groups rebase Study PriorSet Spec
 """.split()
 
 
@@ -105,8 +106,9 @@ def test_a_second_study_is_found_in_its_folder(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "__init__.py").write_text(
         "from bayesmig.study import Study\n"
-        "study = Study('second', 'Another paper', 'X', __name__, 'years')\n"
+        "study = Study('second', 'Another paper', 'X', __name__)\n"
     )
+    (folder / "priors.toml").write_text("")  # what makes a folder a study
     (tmp_path / "stray.py").write_text("raise RuntimeError('a module is no study')")
     before = bm.list_studies()
     monkeypatch.setattr(bayesmig.models, "__path__", [*bayesmig.models.__path__, str(tmp_path)])

@@ -4,12 +4,14 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-import pymc as pm
 import pytest
 from fits import STUDY, TINY, small, too_short
+from lazily import lazily
 
 import bayesmig as bm
 from bayesmig import compiled
+
+pm = lazily("pymc")
 
 CELLS = STUDY.example(table=7)
 MORE = STUDY.example(table=12)  # 6 cells, not 4

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyreadstat
 
 ENTRY = Path(__file__).parent
 CROSSINGS = 30
@@ -51,6 +50,8 @@ def numbers(table):
 
 def write(table, path):
     """Write answers to a file of the format that its extension says."""
+    import pyreadstat
+
     if path.suffix.lower() == ".csv":
         table.to_csv(path, index=False)
     elif path.suffix == ".dta":

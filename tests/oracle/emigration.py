@@ -11,7 +11,10 @@ import math
 import tomllib
 from pathlib import Path
 
-from scipy import stats
+from lazily import lazily
+
+stats = lazily("scipy.stats")
+
 
 FOLDER = Path(__file__).parents[2] / "models" / "emigration"
 OUTCOMES = ["emigrated", "died", "moved", "lost", "returned"]

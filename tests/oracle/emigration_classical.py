@@ -12,7 +12,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import statsmodels.api as sm
+from lazily import lazily
+
+sm = lazily("statsmodels.api")
 
 PUBLISHED = Path(__file__).parents[2] / "models" / "emigration" / "published"
 

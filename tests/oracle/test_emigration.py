@@ -5,14 +5,16 @@ import itertools
 import math
 
 import numpy as np
-import pymc as pm
 import pytest
 import xarray as xr
+from lazily import lazily
 from oracle import emigration as oracle
-from scipy import stats
 
 from bayesmig import evaluate
-from bayesmig.models.emigration import data as cells
+from bayesmig.models.emigration.simulate import expected_components, printed_shares
+
+pm = lazily("pymc")
+stats = lazily("scipy.stats")
 
 PRIORS = oracle.prior_set()
 OPTIONS = [
@@ -305,7 +307,7 @@ def every_row(study, tmp_path_factory):
 
 
 def estimands_of_print(study, data):
-    point = cells.printed_shares(data, least=-math.inf)
+    point = printed_shares(data, least=-math.inf)
     return study.estimands(point, data)
 
 
@@ -352,7 +354,7 @@ def test_expected_components_are_the_report_s_without_its_emigration(study):
         },
         coords={"cell": data.cell, "fate": oracle.FATES},
     )
-    found = cells.expected_components(truth)
+    found = expected_components(truth)
     for i, hazard in enumerate(oracle.hazards(data, at(point, 0), PRIORS)):
         wanted = oracle.expected(hazard, "probability")
         for component in oracle.COMPONENTS:

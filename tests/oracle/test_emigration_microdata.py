@@ -2,7 +2,6 @@
 
 import csv
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,12 +10,15 @@ from oracle import emigration_microdata as oracle
 
 import bayesmig as bm
 from bayesmig import evaluate
-from bayesmig.models.emigration.microdata import linking, synthetic
-from bayesmig.models.emigration.microdata.collapse import collapse
-from bayesmig.models.emigration.microdata.design import MORTALITY_TERMS
+from bayesmig.models.emigration.data import PUBLISHED
+from bayesmig.models.emigration.microdata import synthetic
+from bayesmig.models.emigration.microdata.counts.collapse import collapse
+from bayesmig.models.emigration.microdata.counts.design import MORTALITY_TERMS
+from bayesmig.models.emigration.microdata.ipums.frames import panel_of_frame
+from bayesmig.models.emigration.microdata.simulate import true_cells
 
 STUDY = bm.load_study("emigration_microdata")
-RATES = Path(linking.__file__).parents[1] / "published" / "native_rates.csv"
+RATES = PUBLISHED / "native_rates.csv"
 AGES = "0-14 15-19 20-24 25-29 30-34 35-39 40-44 45-49 50-54 55-59 60-64 65-69 70-74 75+".split()
 VARIANTS = {
     "as printed": {},
@@ -30,7 +32,7 @@ VARIANTS = {
 @cache
 def people():
     frame = synthetic.simulate_panel(persons=700, years=range(1996, 1999), seed=3)
-    return frame, collapse(linking.panel_of_frame(frame, frame.attrs))
+    return frame, collapse(panel_of_frame(frame, frame.attrs))
 
 
 def persons():
@@ -145,7 +147,8 @@ def test_the_true_cells_are_those_of_the_oracle():
     """What a simulation calls the truth is what the persons' probabilities average to."""
     truth = synthetic.default_truth("probability")
     frame = synthetic.simulate_panel(truth, persons=700, years=range(1996, 1999), seed=3)
-    share, returned = STUDY._part("data").true_cells(frame, truth)
+    found = true_cells(frame, truth)
+    share, returned = found["cell_share"], found["cell_return"]
     chance = synthetic.expected(frame, truth)
     at = (frame.generation == "first") & (frame.sex == "Male")
     one = np.average(chance.emigrated[at], weights=frame.weight[at])
@@ -162,7 +165,7 @@ FEW = {"emigrated": "mexican + age_group + sex + duration", "returned": "sex + d
 
 def test_counting_persons_changes_neither_density_nor_gradient():
     """The graph of a panel with every person in a row of its own."""
-    data = collapse(linking.panel_of_frame(people()[0]), **COARSE)
+    data = collapse(panel_of_frame(people()[0]), **COARSE)
     rows = expanded(data)
     assert rows.sizes["pattern"] == int(data.people.sum()) > 1.2 * data.sizes["pattern"]
     one, other = STUDY.build(data, **FEW), STUDY.build(rows, **FEW)
@@ -175,7 +178,7 @@ def test_counting_persons_changes_neither_density_nor_gradient():
 
 
 def test_marginal_mortality_is_the_mean_over_race_and_health():
-    data = collapse(linking.panel_of_frame(people()[0]), **COARSE)
+    data = collapse(panel_of_frame(people()[0]), **COARSE)
     model = STUDY.build(data, **FEW)
     point = random_point(model, 2)
     terms = zip(model.coords["mortality_term"], point["mortality"], strict=True)
@@ -197,7 +200,7 @@ def test_marginal_mortality_is_the_mean_over_race_and_health():
 
 
 def test_a_formula_can_have_only_what_was_kept():
-    data = collapse(linking.panel_of_frame(people()[0]), **COARSE)
+    data = collapse(panel_of_frame(people()[0]), **COARSE)
     with pytest.raises(bm.StudyError, match="emigrated: no factor 'country' .*valid: mexican"):
         STUDY.build(data)
 
@@ -234,7 +237,7 @@ def expanded(data):
 
 def test_effective_weights_are_scaled_to_the_effective_sample():
     frame, _ = people()
-    data = collapse(linking.panel_of_frame(frame, frame.attrs), weights="effective")
+    data = collapse(panel_of_frame(frame, frame.attrs), weights="effective")
     for generation, name in (("first", "people"), ("second", "native_people")):
         weight = frame.loc[frame.generation == generation, "weight"].to_numpy(float)
         assert float(data[name].sum()) == pytest.approx(weight.sum() ** 2 / (weight**2).sum())

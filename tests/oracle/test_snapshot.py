@@ -5,15 +5,16 @@ import math
 import warnings
 
 import numpy as np
-import pytensor
 import pytest
+from lazily import lazily
 from oracle import snapshot as oracle
-from pytensor.compile.mode import Mode
 
 import bayesmig as bm
 from bayesmig import evaluate
 from bayesmig.compiled import compile_graph
 from bayesmig.models.snapshot.data import to_dataset
+
+pytensor = lazily("pytensor")
 
 EXACT = {"rtol": 1e-10, "atol": 1e-10}
 PAPER = {"parametrization": "paper"}
@@ -584,14 +585,18 @@ def free_values(model, point):
         value, transform = point[rv.name], model.rvs_to_transforms[rv]
         if transform is not None:
             value = transform.forward(pytensor.tensor.constant(value), *rv.owner.inputs)
-            value = value.eval(mode=Mode(linker="py", optimizer=None))
+            value = value.eval(mode=pytensor.compile.mode.Mode(linker="py", optimizer=None))
         found[model.rvs_to_values[rv].name] = np.asarray(value, dtype=float)
     return found
 
 
 def functions(model):
     """Log density, and its gradient, both as they are written."""
-    mode, values, logp = Mode(linker="py", optimizer=None), model.value_vars, model.logp()
+    mode, values, logp = (
+        pytensor.compile.mode.Mode(linker="py", optimizer=None),
+        model.value_vars,
+        model.logp(),
+    )
     gradient = pytensor.grad(logp, values)
     how = {"mode": mode, "on_unused_input": "ignore"}
     return pytensor.function(values, logp, **how), pytensor.function(values, gradient, **how)

@@ -4,23 +4,24 @@ import math
 
 import numpy as np
 import pandas as pd
-import pymc as pm
-import pytensor
-import pytensor.tensor as pt
 import pytest
+from lazily import lazily
 from oracle import social_capital as oracle
 from said import said
-from scipy.optimize import minimize
-from scipy.special import logsumexp, softmax
-from scipy.stats import multivariate_normal
 
 import bayesmig as bm
 from bayesmig import evaluate
 from bayesmig.models.social_capital import design, estimands
-from bayesmig.models.social_capital.contrasts import Contrasts
-from bayesmig.models.social_capital.likelihood import MultinomialLogit
 from bayesmig.models.social_capital.paper import OUTCOMES
 from bayesmig.ready import compile
+
+optimize = lazily("scipy.optimize")
+pytensor = lazily("pytensor")
+special = lazily("scipy.special")
+stats = lazily("scipy.stats")
+pm = lazily("pymc")
+contrasts = lazily("bayesmig.models.social_capital.contrasts")
+likelihood = lazily("bayesmig.models.social_capital.likelihood")
 
 STUDY = bm.load_study("social_capital")
 N, PLACES = 700, 12
@@ -211,8 +212,8 @@ def by_hand(slope, effect, column, member, multiplier, stratum, count, weight):
 @pytest.mark.parametrize("size", [1.0, 300.0])  # logits whose odds overflow, too
 def test_the_loop_is_the_likelihood_and_its_score(mode, size):
     inputs = random_inputs(np.random.default_rng(5), size)
-    variables = [pt.as_tensor_variable(value).type() for value in inputs]
-    operation = MultinomialLogit(3)
+    variables = [pytensor.tensor.as_tensor_variable(value).type() for value in inputs]
+    operation = likelihood.MultinomialLogit(3)
     run = pytensor.function(variables, operation.make_node(*variables).outputs, mode=mode)
     value, by_slope, by_intercept = run(*inputs)
     np.testing.assert_allclose(value, by_hand(*inputs), rtol=1e-12, atol=1e-10)
@@ -230,9 +231,9 @@ def test_gradient_of_rows_that_count_differently():
     """The score at hand is that of the plain sum; any other gradient weights the rows."""
     inputs = random_inputs(np.random.default_rng(6))
     of_row = np.random.default_rng(7).normal(size=60)
-    variables = [pt.as_tensor_variable(value).type() for value in inputs]
-    value = MultinomialLogit(3).make_node(*variables).outputs[0]
-    gradient = pt.grad((value * of_row).sum(), variables[:2])
+    variables = [pytensor.tensor.as_tensor_variable(value).type() for value in inputs]
+    value = likelihood.MultinomialLogit(3).make_node(*variables).outputs[0]
+    gradient = pytensor.tensor.grad((value * of_row).sum(), variables[:2])
     found = pytensor.function(variables, gradient, mode="FAST_COMPILE")(*inputs)
     for at, score in enumerate(found):
         where = (1,) * score.ndim
@@ -413,11 +414,11 @@ def test_contrasts_are_differences_of_independent_normals():
              for a in (1, 2, 3)]
         )  # fmt: skip
         covariances.append(covariance)
-        expected += multivariate_normal(np.zeros(3), covariance).logpdf(value[:, j])
-    variable = Contrasts.dist(scale)
+        expected += stats.multivariate_normal(np.zeros(3), covariance).logpdf(value[:, j])
+    variable = contrasts.Contrasts.dist(scale)
     found = pm.logp(variable, value).eval(mode="FAST_COMPILE")
     assert found == pytest.approx(expected, rel=1e-12)
-    drawn = Contrasts.rv_op.rng_fn(rng, np.broadcast_to(scale, (20_000, 4, 3)), None)
+    drawn = contrasts.Contrasts.rv_op.rng_fn(rng, np.broadcast_to(scale, (20_000, 4, 3)), None)
     for j in range(3):
         np.testing.assert_allclose(np.cov(drawn[:, :, j].T), covariances[j], rtol=0.06)
 
@@ -507,7 +508,7 @@ def mode(data, priors, **options):
 
     found = np.zeros(bound.size)
     for _ in range(3):  # restarted, since its memory of curvature gets stale
-        result = minimize(
+        result = optimize.minimize(
             downhill, found, jac=True, method="L-BFGS-B",
             options={"maxiter": 5000, "maxfun": 20000, "ftol": 1e-15, "gtol": 1e-8, "maxcor": 50},
         )  # fmt: skip
@@ -610,13 +611,15 @@ def test_odds_that_overflow_are_taken_relative_to_the_highest():
     weight = np.array([1.0, 0.5, 2.0, 1.0])
     free = column @ slope[0].T + intercept[0]
     logit = np.concatenate([np.zeros((4, 1)), free], axis=1)
-    expected = weight * ((count * logit).sum(1) - count.sum(1) * logsumexp(logit, axis=1))
+    expected = weight * ((count * logit).sum(1) - count.sum(1) * special.logsumexp(logit, axis=1))
     residual = weight[:, None] * (
-        count[:, 1:] - count.sum(1)[:, None] * softmax(logit, axis=1)[:, 1:]
+        count[:, 1:] - count.sum(1)[:, None] * special.softmax(logit, axis=1)[:, 1:]
     )
     arrays = (slope, intercept, column, group[:, None], np.ones((4, 1)), stratum, count, weight)
-    inputs = [pt.as_tensor_variable(value) for value in arrays]
-    function = pytensor.function([], MultinomialLogit(2).make_node(*inputs).outputs, mode="NUMBA")
+    inputs = [pytensor.tensor.as_tensor_variable(value) for value in arrays]
+    function = pytensor.function(
+        [], likelihood.MultinomialLogit(2).make_node(*inputs).outputs, mode="NUMBA"
+    )
     value, by_slope, by_intercept = function()
     np.testing.assert_allclose(value, expected, rtol=1e-12)
     np.testing.assert_allclose(by_slope[0], residual.T @ column, rtol=1e-12)

@@ -1,53 +1,91 @@
-"""The repository describes itself correctly, and packs what it needs."""
+"""The repository describes itself correctly."""
 
+import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
-import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from bayesmig import contract
+
 ROOT = Path(__file__).parents[2]
-SKIPPED = {"__pycache__", "published"}
+HEAVY = {"arviz", "duckdb", "matplotlib", "numba", "nutpie", "preliz", "pymc", "pytensor"}
+HEAVY |= {"scipy.stats", "statsmodels"}
+STUDIES = sorted(path.parent for path in (ROOT / "models").rglob("priors.toml"))
 
 
-def mapped():
+def names(folder, kept=lambda path: True):
+    """Files and folders in a folder that are the repository's own."""
+    return {
+        path.name for path in folder.iterdir() if path.name != "__pycache__" and kept(path)
+    }  # fmt: skip
+
+
+def table(first):
+    """A table of ARCHITECTURE.md: cells of its rows by the first, in backticks there."""
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    return set(re.findall(r"^\| `([^`]+)` \|", text, flags=re.M))
+    (body,) = re.findall(rf"^\| {first} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, flags=re.M)
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in body.splitlines()]
+    assert all(row[-1] for row in rows)
+    return {row[0].strip("`"): row[1:] for row in rows}
 
 
-def present():
-    files = set()
-    for folder in ("bayesmig", "models", "benchmarks", "notebooks"):
-        for path in (ROOT / folder).rglob("*"):
-            if path.suffix in {".py", ".html", ".toml", ".md"} and not SKIPPED & set(path.parts):
-                files.add(path.relative_to(ROOT).as_posix())
-    return files
+def rooms(study):
+    """Rooms of a study: modules and folders of modules by their name, other files by theirs."""
+    inner = {path.relative_to(study).parts[0] for path in STUDIES if study in path.parents}
+    found = names(study) - inner
+    return {name.removesuffix(".py") for name in found}
 
 
-def test_the_map_names_every_file_and_no_other():
-    assert mapped() == present()
+# The map
 
 
-def test_every_study_is_packaged():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    packages = set(project["tool"]["setuptools"]["packages"])
-    studies = {p.parent.name for p in (ROOT / "models").glob("*/__init__.py")}
-    assert {f"bayesmig.models.{name}" for name in studies} <= packages
-    assert {f"bayesmig.models.{name}" for name in studies} <= set(
-        project["tool"]["setuptools"]["package-data"]
-    )
+def test_the_map_names_every_folder_and_no_other():
+    described = set(table("folder"))
+    packages = ("bayesmig", "models", "notebooks", "benchmarks")
+    tests = {f"tests/{name}/" for name in names(ROOT / "tests", Path.is_dir)}
+    assert described == {f"{name}/" for name in packages} | {"models/_skeleton/"} | tests
+
+
+def test_the_map_names_every_file_of_the_engine_and_no_other():
+    assert set(table("file")) == names(ROOT / "bayesmig")
+
+
+def test_every_study_has_its_rooms():
+    asked = {name for name, (which, _) in table("room").items() if which == "study"}
+    assert {"__init__", *contract.PARTS, "priors.toml", "published", "CARD.md"} == asked
+    for study in STUDIES:
+        inherited = {"published"} if study.parent in STUDIES else set()  # of the same paper
+        assert asked - rooms(study) <= inherited, study
+
+
+def test_a_name_that_two_studies_use_is_a_room_of_the_map():
+    described, used = table("room"), Counter(room for s in STUDIES for room in rooms(s))
+    assert {room for room, n in used.items() if n > 1} - set(described) == set()
+    assert set(described) - set(used) == set()
+
+
+def test_a_room_says_what_it_is():
+    for path in (ROOT / "models").rglob("*.py"):
+        said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        assert said.partition("\n")[0].endswith((".", "?", ":", ",")), path
+
+
+# Engine and studies
 
 
 def test_the_engine_knows_no_paper():
-    studies = [p.parent.name for p in (ROOT / "models").glob("*/__init__.py")]
+    studies = [path.name for path in STUDIES if not path.name.startswith("_")]
     assert studies
     for path in (ROOT / "bayesmig").glob("*.py"):
-        code = path.read_text(encoding="utf-8")
+        lines = path.read_text(encoding="utf-8").splitlines()
+        code = "\n".join(line for line in lines if not re.match(r" *(>>>|\.\.\.) ", line))
         for study in studies:
             assert not re.search(rf"models\.{study}|load_study\([\"']{study}", code), path
 
@@ -66,24 +104,24 @@ def test_constraints_pin_names_and_versions_only():
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+", line) for line in lines), lines
 
 
-def test_the_wheel_carries_data_files(tmp_path):
-    source = tmp_path / "source"
-    source.mkdir()
-    for name in ("bayesmig", "models"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    code = f"from setuptools.build_meta import build_wheel; build_wheel({str(tmp_path)!r})"
-    subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], cwd=source, check=True, capture_output=True
+def test_a_commit_is_checked_as_make_lint_checks():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (parts,) = re.findall(r"^lint: (.+)$", makefile, flags=re.M)
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    assert re.findall(r"entry: make (\w+)$", hooks, flags=re.M) == parts.split()
+    assert "repo: local" in hooks
+    assert hooks.count("language: system") == hooks.count("- id: ") == len(parts.split())
+
+
+def test_collecting_the_tests_imports_no_heavy_library():
+    code = (
+        "import sys, pytest\n"
+        "assert not pytest.main(['--collect-only', '-qqq', '-p', 'no:cacheprovider', 'tests'])\n"
+        f"print('imported', sorted({HEAVY} & set(sys.modules)))"
     )
-    (wheel,) = tmp_path.glob("*.whl")
-    packed = set(zipfile.ZipFile(wheel).namelist())
-    for path in (ROOT / "models" / "emigration").rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
-            inside = path.relative_to(ROOT / "models").as_posix()
-            assert f"bayesmig/models/{inside}" in packed
-    assert "bayesmig/report.html" in packed
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "imported []"
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make, which this machine lacks")

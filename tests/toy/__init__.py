@@ -7,5 +7,6 @@ study = Study(
     title="Seven outcomes of people who moved some distance",
     citation="Nobody.  A paper for tests.",
     package=__name__,
+    people=("person",),
     sampling={"draws": 500, "tune": 500},
 )

@@ -11,6 +11,6 @@ study = Study(
         "U.S. Census Bureau and Sabre Systems, Inc."
     ),
     package=__name__,
-    unit="percent a year",
+    people=("pattern", "native_pattern", "moved_pattern", "returned_pattern", "health_pattern"),
     sampling={"draws": 1000, "target_accept": 0.95},
 )

@@ -1,5 +1,5 @@
 """The report's audit: the same print as that of the cells."""
 
-from bayesmig.models.emigration.audit import audit
+from bayesmig.models.emigration.audit import CHECKS, paper
 
-__all__ = ["audit"]
+__all__ = ["CHECKS", "paper"]

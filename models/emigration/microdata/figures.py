@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 
 from bayesmig.comparison import interval
-from bayesmig.models.emigration.microdata import cells as printed
+from bayesmig.models.emigration.microdata.counts.cells import name, printed
 from bayesmig.plots import new_figure
+from bayesmig.truth import PREFIX
+from bayesmig.truth import of as truth_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -45,17 +47,17 @@ def methods(
         values = draws.sel(cell=cell).values.ravel()
         low, high = interval(values, CI_PROB)
         rows.append(_row(cell, "posterior", values.mean(), low, high))
-    for method, table in {PRINT: printed.printed(), **(estimates or {})}.items():
+    for method, table in {PRINT: printed(), **(estimates or {})}.items():
         of = table[table.component == "emigration"]
-        names = map(printed.name, of.table, of.panel, of.row)
+        names = map(name, of.table, of.panel, of.row)
         rows += [
             _row(cell, method, *numbers)
             for cell, *numbers in zip(names, of.estimate, of.ci_low, of.ci_high, strict=True)
             if cell in draws.cell.values
         ]
     data = fitted["data"].to_dataset()
-    if "true_cell_share" in data:
-        truth = 100 * data["true_cell_share"].sel(fate="emigrated")
+    if f"{PREFIX}cell_share" in data:
+        truth = 100 * truth_of(data)["cell_share"].sel(fate="emigrated")
         rows += [
             _row(str(cell), "truth", value, np.nan, np.nan)
             for cell, value in zip(truth["cell"].values, truth.values, strict=True)
@@ -79,15 +81,15 @@ def plot_methods(
     found = methods(fitted, estimates)
     wanted = found[found.cell.map(lambda cell: int(cell.split(",")[0].split()[1]) in tables)]
     cells = list(dict.fromkeys(wanted.cell))
-    names = [name for name in wanted.method.unique() if name != "truth"]
+    names = [method for method in wanted.method.unique() if method != "truth"]
     figure, (axes,) = new_figure(fitted, 1)
     figure.set_size_inches(8, 1.6 + 0.3 * len(cells))
     step = 0.7 / len(names)
-    for k, name in enumerate(names):
-        one = wanted[wanted.method == name].set_index("cell").reindex(cells)
+    for k, method in enumerate(names):
+        one = wanted[wanted.method == method].set_index("cell").reindex(cells)
         at = np.arange(len(cells)) + (k - (len(names) - 1) / 2) * step
         axes.hlines(at, one.low, one.high, color=f"C{k}", lw=1.5)
-        axes.plot(one.estimate, at, "o", ms=3.5, color=f"C{k}", label=name)
+        axes.plot(one.estimate, at, "o", ms=3.5, color=f"C{k}", label=method)
     truth = wanted[wanted.method == "truth"].set_index("cell").reindex(cells)
     if truth.estimate.notna().any():
         axes.plot(truth.estimate, np.arange(len(cells)), "k|", ms=11, mew=1.5, label="truth")

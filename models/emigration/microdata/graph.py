@@ -13,31 +13,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmig.errors import check_option
-from bayesmig.models.emigration.microdata import design as designs
-from bayesmig.models.emigration.microdata.design import OUTCOMES
-from bayesmig.models.emigration.microdata.lookup import lookup, scatter
+from bayesmig.models.emigration.design import FATES
+from bayesmig.models.emigration.graph import ZERO, GenerationGap, Residual, SecondGeneration
+from bayesmig.models.emigration.microdata.counts import design as designs
+from bayesmig.models.emigration.microdata.counts.design import OUTCOMES
+from bayesmig.models.emigration.microdata.counts.lookup import lookup, scatter
 from bayesmig.priors import effects
 
 if TYPE_CHECKING:
     import pymc as pm
     import xarray as xr
 
-    from bayesmig.models.emigration.microdata.design import Design
+    from bayesmig.models.emigration.microdata.counts.design import Design
     from bayesmig.priors import PriorSet
 
-FATES = ("emigrated", "died", "moved", "lost", "followed")
 LEAST = 1e-9  # probability of being followed up below which the two residual forms end
-ZERO = None  # a term that the report leaves out, and the graph too
 
 
 def build(
     data: xr.Dataset,
     priors: PriorSet,
     *,
-    residual: str = "probability",
-    second_generation: str = "zero",
-    generation_gap: str = "zero",
+    residual: Residual = "probability",
+    second_generation: SecondGeneration = "zero",
+    generation_gap: GenerationGap = "zero",
     emigrated: str = "country + age_group + sex + duration + year",
     returned: str = "country + age_group + sex + duration + year",
     moved: str = "origin + age_group + sex + year + owner + oversample + enrolment",
@@ -83,9 +82,6 @@ def build(
     """
     import pymc as pm
 
-    check_option("residual", residual, ("probability", "hazard"))
-    check_option("second_generation", second_generation, ("zero", "native_rates"))
-    check_option("generation_gap", generation_gap, ("zero", "prior"))
     design = designs.design(
         data, {"emigrated": emigrated, "returned": returned, "moved": moved, "lost": lost}
     )
@@ -182,7 +178,7 @@ def _second(design: Design, number: Any, dying: Any, native: Any) -> dict[str, A
 
 
 def _first(
-    design: Design, number: Any, dying: Any, native: Any, gap: Any, residual: str
+    design: Design, number: Any, dying: Any, native: Any, gap: Any, residual: Residual
 ) -> dict[str, Any]:
     """Fates of the foreign born (pattern), shares that add up to one."""
     dim = "pattern"

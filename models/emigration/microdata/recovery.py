@@ -19,8 +19,10 @@ import pandas as pd
 import xarray as xr
 
 import bayesmig as bm
-from bayesmig.models.emigration.microdata import cells as printed
-from bayesmig.models.emigration.microdata import classical, data, synthetic
+from bayesmig.models.emigration.graph import Residual
+from bayesmig.models.emigration.microdata import classical, synthetic
+from bayesmig.models.emigration.microdata.counts.cells import name
+from bayesmig.models.emigration.microdata.simulate import simulate, true_cells
 
 CELLS = ("Table 4, Total", "Table 7, All, Male", "Table 7, All, Female",
          "Table 5, Mexican, 1997", "Table 12, All Foreign-born, 0-4 yrs")  # fmt: skip
@@ -34,7 +36,7 @@ def recovery(
     panels: int = 40,
     persons: int = 9_000,
     cells: Sequence[str] = CELLS,
-    residual: str = "probability",
+    residual: Residual = "probability",
     priors: str = "default",
     draws: int = 400,
     tune: int = 400,
@@ -67,12 +69,12 @@ def recovery(
     """
     truth = synthetic.scenario(scenario, residual)
 
-    def simulate(of: int) -> xr.Dataset:
-        return data.simulate(truth, seed=of, persons=persons, years=YEARS)
+    def panel(of: int) -> xr.Dataset:
+        return simulate(truth, seed=of, persons=persons, years=YEARS)
 
     study = bm.load_study("emigration_microdata")
     found = bm.calibrate(
-        study, simulate(seed), priors, n=panels, simulate=simulate, draws=draws, tune=tune,
+        study, panel(seed), priors, n=panels, simulate=panel, draws=draws, tune=tune,
         seed=seed, progress=progress, residual=residual,
     )  # fmt: skip
     rows = _posterior(found, cells)
@@ -130,14 +132,14 @@ def _classical(
 ) -> list[dict[str, Any]]:
     """The report's estimates of one panel, in both variants."""
     people = synthetic.simulate_panel(truth, persons=persons, years=YEARS, seed=seed)
-    true = data.true_cells(people, truth)[0].sel(fate="emigrated")
+    true = true_cells(people, truth)["cell_share"].sel(fate="emigrated")
     rows: list[dict[str, Any]] = []
     for variant in ("text", "program"):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", bm.DataWarning)
             table = classical.tables(classical.estimate(people, variant=variant))
         table = table[table.component == "emigration"]
-        names = map(printed.name, table.table, table.panel, table.row)
+        names = map(name, table.table, table.panel, table.row)
         table = table.assign(cell=list(names)).set_index("cell")
         for cell in cells:
             row, value = table.loc[cell], 100 * float(true.sel(cell=cell))

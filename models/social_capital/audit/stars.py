@@ -25,9 +25,10 @@ UNDECLARED = {**LEVELS, DAGGER: 0.10}  # with the level that the printed daggers
 
 def possible_stars(cell: Cell, levels: Mapping[str, float], sides: int = 2) -> set[str]:
     """Return the stars that a coefficient may have, given that it and its se are rounded."""
-    more, less = half_unit(cell.estimate), half_unit(cell.se)
+    more, less = float(half_unit(cell.estimate)), float(half_unit(cell.se))
     size = abs(cell.estimate)
-    ends = [max(size - more, 0) / (cell.se + less), (size + more) / max(cell.se - less, 1e-12)]
+    smallest = np.maximum(size - more, 0) / (cell.se + less)
+    ends = [smallest, (size + more) / np.maximum(cell.se - less, 1e-12)]
     ps = two_sided(np.array(ends)) * sides / 2
     marks = sorted(levels, key=levels.__getitem__)
     reached = [next((mark for mark in marks if p < levels[mark]), "") for p in ps]

@@ -8,12 +8,14 @@ import math
 
 import numpy as np
 import pytest
+from lazily import lazily
 from oracle import emigration as oracle
-from scipy import stats
 
 import bayesmig as bm
 from bayesmig import evaluate
 from bayesmig.compiled import CompiledGraph
+
+stats = lazily("scipy.stats")
 
 OUTCOMES = ("emigrated", "died", "moved", "lost", "returned")
 FATES = ("emigrated", "died", "moved", "lost", "followed")

@@ -11,15 +11,16 @@ import pytest
 import bayesmig as bm
 from bayesmig.models.emigration.assumptions import assumptions
 from bayesmig.models.emigration.microdata import (
-    cells,
     classical,
     data,
     figures,
-    linking,
     recovery,
     synthetic,
 )
-from bayesmig.models.emigration.microdata.collapse import collapse, flow, labels
+from bayesmig.models.emigration.microdata.counts import cells
+from bayesmig.models.emigration.microdata.counts.attributes import flow, labels
+from bayesmig.models.emigration.microdata.counts.collapse import collapse
+from bayesmig.models.emigration.microdata.ipums.frames import panel_of_frame
 
 STUDY = bm.load_study("emigration_microdata")
 COARSE = {"covariates": ("country", "duration", "owner"), "mortality": "marginal"}
@@ -93,7 +94,7 @@ def test_options_of_reading(tmp_path):
 
 def test_counts_are_those_of_the_persons():
     people = synthetic.simulate_panel(persons=3000, years=YEARS, seed=6)
-    found = collapse(linking.panel_of_frame(people))
+    found = collapse(panel_of_frame(people))
     at = (people.generation == "first") & (people.country == "Mexico") & (people.sex == "Male")
     mexican = labels(found, "country").index("Mexico")
     male = labels(found, "sex").index("Male")
@@ -107,14 +108,14 @@ def test_a_survey_without_health_and_homes_is_said_to_be_one():
     people = synthetic.simulate_panel(persons=1000, years=YEARS, seed=6)
     people["health"] = pd.Series([None] * len(people), index=people.index, dtype=object)
     with pytest.warns(bm.DataWarning, match="have no health: they die as those in good health"):
-        found = collapse(linking.panel_of_frame(people))
+        found = collapse(panel_of_frame(people))
     STUDY.build(found)
 
 
 def test_a_panel_needs_both_generations():
     people = synthetic.simulate_panel(persons=1000, years=YEARS, seed=6)
     with pytest.raises(bm.DataError, match="no second generation"):
-        collapse(linking.panel_of_frame(people[people.generation == "first"]))
+        collapse(panel_of_frame(people[people.generation == "first"]))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_a_panel_needs_both_generations():
     ],
 )
 def test_options_of_counting_that_do_not_exist(how, words):
-    people = linking.panel_of_frame(synthetic.simulate_panel(persons=500, years=YEARS, seed=1))
+    people = panel_of_frame(synthetic.simulate_panel(persons=500, years=YEARS, seed=1))
     with pytest.raises(bm.StudyError, match=words):
         collapse(people, **how)
 
@@ -181,7 +182,7 @@ def test_methods_stand_side_by_side():
     found = figures.methods(fitted(), tables).set_index(["cell", "method"])
     cell = "Table 7, All, Male"
     assert found.loc[(cell, figures.PRINT), "estimate"].item() == 5.3
-    truth = 100 * panel().true_cell_share.sel(cell=cell, fate="emigrated").item()
+    truth = 100 * STUDY.truth(panel())["cell_share"].sel(cell=cell, fate="emigrated").item()
     assert found.loc[(cell, "truth"), "estimate"].item() == pytest.approx(truth)
     one = tables["program"].query("table == 7 and panel == 'All' and row == 'Male'")
     one = one[one.component == "emigration"]

@@ -7,16 +7,17 @@ import itertools
 from functools import cache
 
 import numpy as np
-import pymc as pm
-import pytensor
 import pytest
+from lazily import lazily
 from oracle import snapshot as oracle
-from pytensor.compile.mode import Mode
-from scipy import stats
 
 import bayesmig as bm
 from bayesmig import evaluate
 from bayesmig.models.snapshot.window import Window
+
+pm = lazily("pymc")
+pytensor = lazily("pytensor")
+stats = lazily("scipy.stats")
 
 SURVEYS = {1987: 100, 1995: 400, 2005: 300, 2016: 200}
 STUDY = bm.load_study("snapshot")
@@ -45,7 +46,11 @@ OPTIONS = [
     )
 ]
 
-PLAIN = {"mode": Mode(linker="py", optimizer=None), "on_unused_input": "ignore"}
+
+def plain():
+    """Settings of a function that is evaluated as the graph is written."""
+    mode = pytensor.compile.mode.Mode(linker="py", optimizer=None)
+    return {"mode": mode, "on_unused_input": "ignore"}
 
 
 def name(value):
@@ -85,7 +90,7 @@ def truth_of(data):
 def functions(model):
     """Log density and its gradient by name, as they are written."""
     values, logp = model.value_vars, model.logp()
-    both = pytensor.function(values, [logp, *pytensor.grad(logp, values)], **PLAIN)
+    both = pytensor.function(values, [logp, *pytensor.grad(logp, values)], **plain())
 
     def evaluate(point):
         density, *gradient = both(**point)
@@ -278,7 +283,7 @@ def test_cells_that_nobody_is_in_change_nothing(built):
     densities = []
     for which in ("answered", "possible"):
         model = built(cells=which)
-        logp = pytensor.function(model.value_vars, model.logp(), **PLAIN)
+        logp = pytensor.function(model.value_vars, model.logp(), **plain())
         start = model.initial_point()
         moved = {key: value + 0.3 for key, value in start.items()}
         densities.append([float(logp(**start)), float(logp(**moved))])
@@ -399,7 +404,7 @@ def test_surveys_that_are_drawn_have_their_size(built, point):
 def test_draws_from_the_prior_by_pymc_itself(built, data):
     model = built(cells="possible")
     with model:
-        mode = Mode(linker="py", optimizer=None)
+        mode = pytensor.compile.mode.Mode(linker="py", optimizer=None)
         drawn = pm.sample_prior_predictive(draws=5, random_seed=1, compile_kwargs={"mode": mode})
     counts = drawn["prior_predictive"]["respondents"]
     assert counts.dims == ("chain", "draw", "cell")

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyreadstat
 import pytest
 import xarray as xr
+from lazily import lazily
 
 from bayesmig import evaluate, load_study
 from bayesmig.errors import DataError, DataWarning
 from bayesmig.models.snapshot.mig import flow, read
+
+pyreadstat = lazily("pyreadstat")
 
 ENTRY = Path(__file__).parents[2] / "entry"
 SPEC = importlib.util.spec_from_file_location("snapshot_mig", ENTRY / "snapshot_mig.py")

@@ -5,14 +5,16 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
+from lazily import lazily
 from oracle import snapshot as oracle
 from said import said
-from scipy import stats
 
 import bayesmig as bm
 from bayesmig.models.snapshot.data import ANSWERS, validate
-from bayesmig.models.snapshot.people import follow
+from bayesmig.models.snapshot.migrants import follow
 from bayesmig.models.snapshot.truth import as_truth
+
+stats = lazily("scipy.stats")
 
 
 @pytest.fixture(scope="module")

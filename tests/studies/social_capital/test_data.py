@@ -4,13 +4,15 @@ import json
 
 import numpy as np
 import pandas as pd
-import pyreadstat
 import pytest
+from lazily import lazily
 from said import said
 
 import bayesmig as bm
 from bayesmig.models.social_capital import paper, people
 from bayesmig.models.social_capital.design import design
+
+pyreadstat = lazily("pyreadstat")
 
 STUDY = bm.load_study("social_capital")
 
@@ -21,18 +23,19 @@ def table(few):
     return frame.astype({c: str for c in frame if frame[c].dtype == "category"})
 
 
-def write_dta(table, path):
-    """As a survey would have it: codes with value labels."""
+def write_labelled(table, path):
+    """As a survey would have it: codes with value labels, in Stata's format or SPSS's."""
     coded, labels = table.copy(), {}
     for name in ("outcome", *paper.LEVELS):
         levels = list(paper.OUTCOMES if name == "outcome" else paper.LEVELS[name])
         coded[name] = [levels.index(v) + 1 for v in table[name]]
         labels[name] = {i + 1: level for i, level in enumerate(levels)}
     labels["male"] = {0: "female", 1: "male"}
-    pyreadstat.write_dta(coded, str(path), variable_value_labels=labels)
+    write = {".dta": pyreadstat.write_dta, ".sav": pyreadstat.write_sav}[path.suffix]
+    write(coded, str(path), variable_value_labels=labels)
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet", "dta"])
+@pytest.mark.parametrize("kind", ["csv", "parquet", "dta", "sav"])
 def test_a_file_is_the_table_that_was_written(tmp_path, table, few, kind):
     path = tmp_path / f"analysis.{kind}"
     if kind == "csv":
@@ -40,7 +43,7 @@ def test_a_file_is_the_table_that_was_written(tmp_path, table, few, kind):
     elif kind == "parquet":
         table.to_parquet(path)
     else:
-        write_dta(table, path)
+        write_labelled(table, path)
     data = STUDY.read(path)
     assert data.attrs["title"] == path.name
     assert data.attrs["synthetic"] == 0
@@ -58,14 +61,14 @@ def test_a_file_is_the_table_that_was_written(tmp_path, table, few, kind):
 
 
 def test_value_labels_are_kept(tmp_path, table):
-    write_dta(table, tmp_path / "a.dta")
+    write_labelled(table, tmp_path / "a.dta")
     data = STUDY.read(tmp_path / "a.dta")
     assert json.loads(data["male"].attrs["value_labels"]) == {"0": "female", "1": "male"}
     assert json.loads(data["network"].attrs["value_labels"])["3"] == "close"
 
 
 def test_a_code_without_a_label(tmp_path, table):
-    write_dta(table, tmp_path / "a.dta")
+    write_labelled(table, tmp_path / "a.dta")
     coded, meta = pyreadstat.read_dta(str(tmp_path / "a.dta"))
     coded.loc[7, "education"] = 9
     pyreadstat.write_dta(

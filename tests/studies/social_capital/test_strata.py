@@ -3,14 +3,16 @@
 import json
 import warnings
 
-import arviz
 import numpy as np
 import pytest
+from lazily import lazily
 from said import said
 from social_capital_fits import STUDY, TINY, quiet, stratified
 
 import bayesmig as bm
 from bayesmig.models.social_capital import people, strata
+
+arviz = lazily("arviz")
 
 A = "aspires:no_aspirations"
 SHORT_IN = "male + age + age_squared + baseline_aspirations + urban"  # within strata

@@ -1,0 +1,66 @@
+"""What do the priors decide: power-scaling sensitivity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from bayesmig.errors import StudyError
+from bayesmig.groups import log_likelihood, with_groups
+from bayesmig.ready import built_from
+from bayesmig.study import load_study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def sensitivity(fitted: xr.DataTree, quantity: str | None = None) -> pd.DataFrame:
+    """Power-scaling sensitivity of the estimands to the priors and to the likelihood.
+
+    Only the priors of the study's own parameters are scaled, not the density of the
+    effects that they govern, which ArviZ would scale too.
+
+    Parameters
+    ----------
+    fitted : DataTree
+    quantity : str, optional
+        One of the estimands; all of them by default.
+
+    Raises
+    ------
+    StudyError
+        For an unknown quantity.
+
+    Returns
+    -------
+    DataFrame
+        ``prior`` and ``likelihood`` sensitivity and ArviZ's ``diagnosis`` per quantity.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> list(bm.sensitivity(fit, "emigration").columns)
+    ['prior', 'likelihood', 'diagnosis']
+    """
+    import arviz as az
+
+    built = built_from(fitted)
+    whole = with_groups(fitted.copy(), built, ("log_prior",), seed=1)
+    population = set(load_study(fitted.attrs["study"]).priors().specs)
+    names = [name for name in whole["log_prior"].data_vars if name in population]
+    estimands = whole["estimands"].to_dataset()
+    if quantity is not None:
+        if quantity not in estimands:
+            raise StudyError(f"no quantity {quantity!r}; it has {', '.join(map(str, estimands))}")
+        estimands = estimands[[quantity]]
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": estimands,
+            "log_prior": whole["log_prior"].to_dataset(),
+            "log_likelihood": log_likelihood(fitted, built),
+        }
+    )
+    with np.errstate(invalid="ignore"):  # a constant has no density to compare
+        return az.psense_summary(tree, prior_var_names=names, round_to=12)

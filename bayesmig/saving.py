@@ -1,0 +1,301 @@
+"""Fits in files: sealed when written, looked through before they are believed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from bayesmig import attrs, outputs
+from bayesmig.errors import DataError, DataWarning, StudyError, warn
+from bayesmig.study import load_study
+
+if TYPE_CHECKING:
+    import h5py
+
+FORMAT = 2  # of a fit in a file; a fit says it in ``attrs["format"]``
+SEAL, DIGEST = b"bayesmig", 32  # after the end of HDF5's own bytes: the mark and their SHA-256
+BLOCK = 1 << 20
+DEPTH, OBJECTS = 3, 5000  # of groups in groups, and of groups and variables in all
+GROWTH, SPARE = 20, 64 << 20  # bytes of numbers for each byte of the file, and beside them
+FILTERS = {1, 2, 3}  # of HDF5: deflate, shuffle and checksums
+GROUPS = ("posterior", "estimands", "published", "sample_stats", "data")
+TEXTS = ("study", "title", "citation", "data_title", "priors", "prior_set", "priors_toml")
+TABLES = ("options", "diagnostics", "versions")
+OF_ROWS = (
+    *("observed_data", "constant_data", "log_likelihood"),
+    *("posterior_predictive", "prior_predictive"),
+)
+NUMBERS = ("synthetic", "seed", "draws", "tune", "chains")
+
+
+def save_fit(fitted: xr.DataTree, path: str | Path, respondents: bool = True) -> Path:
+    """Write a fit to a NetCDF file, whole or not at all.
+
+    The file ends in a checksum that `open_fit` compares; other readers of NetCDF see none
+    of it.
+
+    Parameters
+    ----------
+    fitted : DataTree
+    path : str or Path
+        Its folder is made if it is not there; a link is followed.
+    respondents : bool
+        Whether the file carries the data of the people that the fit is of; see
+        `without_respondents`.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    OSError
+        Naming the path; a file that was there is as it was.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> bm.save_fit(fit, "fit.nc").name
+    'fit.nc'
+    """
+    return outputs.write(path, sealed(fitted if respondents else without_respondents(fitted)))
+
+
+def without_respondents(fitted: xr.DataTree) -> xr.DataTree:
+    """Return a fit without what it holds of single people.
+
+    Parameters
+    ----------
+    fitted : DataTree
+
+    Returns
+    -------
+    DataTree
+        Compares, plots and reports as the fit does.  The data keep their attributes and what
+        has none of the dims of the study's ``people``; what was observed, what entered the
+        graph and what was computed or drawn for each row are left out, so that `rebase`,
+        `refit` and `add_groups` refuse it.  Of a study whose data hold no respondents all
+        is left as it is.
+
+    Examples
+    --------
+    >>> without_respondents(fit).identical(fit)  # printed cells hold no respondent
+    True
+    """
+    people = load_study(fitted.attrs["study"]).people
+    if people is not None and not people:
+        return fitted
+    data = fitted["data"].to_dataset() if "data" in fitted else xr.Dataset()
+    along = set(data.dims if people is None else people)
+    rows = along | set(fitted["observed_data"].dims if "observed_data" in fitted else ())
+    kept = {
+        name: group.to_dataset()
+        for name, group in fitted.children.items()
+        if name not in (*OF_ROWS, "data")
+    }
+    posterior, estimands = kept["posterior"], kept["estimands"]
+    rows -= set(estimands.dims) | {"chain", "draw"}
+    kept["posterior"] = posterior.drop_dims(rows & set(posterior.dims))
+    kept["data"] = data.drop_dims(along & set(data.dims))
+    shared = xr.DataTree.from_dict(kept)
+    shared.attrs = {**fitted.attrs, "respondents": "left out"}
+    return shared
+
+
+def data_of(fitted: xr.DataTree, what: str) -> xr.Dataset:
+    """Return the data of a fit; ``what`` needs them.
+
+    Raises
+    ------
+    StudyError
+        If the fit has none, or was saved without respondents.
+    """
+    if fitted.attrs.get("respondents") == "left out":
+        raise StudyError(f"{what} needs the data, and this fit was saved without respondents")
+    if "data" not in fitted:
+        raise StudyError(f"{what} needs the data, and this fit has no group 'data'")
+    return fitted["data"].to_dataset()
+
+
+def open_fit(path: str | Path) -> xr.DataTree:
+    """Open a saved fit; it compares and plots without its model.
+
+    Nothing in the file is run, and nothing outside of it is read.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    DataTree
+
+    Raises
+    ------
+    StudyError
+        If there is no such file, it is not a fit, it is of another format, or it is not what
+        was written.
+
+    Warns
+    -----
+    DataWarning
+        If the file has no checksum, as those that ``fit.to_netcdf`` writes.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> bm.open_fit("nowhere.nc")
+    Traceback (most recent call last):
+        ...
+    bayesmig.errors.StudyError: no fit at nowhere.nc
+    """
+    fitted = opened(path)
+    check(fitted, str(path))
+    return fitted
+
+
+def opened(path: str | Path) -> xr.DataTree:
+    """Read a file that `sealed` made, or a fit that xarray wrote, its layout checked."""
+    path = Path(path)
+    if not path.is_file():
+        raise StudyError(f"no fit at {path}")
+    try:
+        whole = _is_whole(path)
+        _check_layout(path)
+        with xr.open_datatree(path, engine="h5netcdf") as tree:
+            fitted = tree.load()
+    except StudyError as error:
+        raise StudyError(f"{path} {error}") from None
+    except Exception as error:  # what HDF5 and xarray raise of damaged files is of any kind
+        words = str(error).strip().split("\n")[0]
+        raise StudyError(f"{path} is not a saved fit: {words}") from None
+    if not whole:
+        if "sealed" in fitted.attrs:
+            raise StudyError(f"{path} is damaged: its checksum is gone")
+        warn(f"{path} has no checksum: bm.save_fit writes one", DataWarning)
+    fitted.attrs.pop("sealed", None)
+    return fitted
+
+
+def sealed(tree: xr.DataTree) -> bytes:
+    """Return a tree as the bytes of a NetCDF file with a checksum behind them."""
+    marked = tree.copy()
+    marked.attrs = {**tree.attrs, "sealed": 1}
+    buffer = io.BytesIO()
+    marked.to_netcdf(buffer, engine="h5netcdf")  # memory first: HDF5 dies of a full disk
+    content = buffer.getvalue()
+    return content + SEAL + hashlib.sha256(content).digest()
+
+
+def check(fitted: xr.DataTree, where: str) -> None:
+    """Raise `StudyError` unless a tree has what a fit has."""
+    if "study" not in fitted.attrs or "estimands" not in fitted:
+        raise StudyError(f"{where} is not a fit of bayesmig: it has groups {list(fitted.children)}")
+    made = fitted.attrs.get("format")
+    if made != FORMAT:
+        raise StudyError(
+            f"{where} has format {1 if made is None else made!r}, this version reads {FORMAT}: "
+            "fit again, or open it with the version that made it "
+            f"({fitted.attrs.get('versions', 'unknown')})"
+        )
+    for words in _lacks(fitted):
+        raise StudyError(f"{where} is not a whole fit: {words}")
+
+
+def _lacks(fitted: xr.DataTree) -> Iterator[str]:
+    """Say what a fit lacks, or has of another kind."""
+    said: Mapping[Any, Any] = fitted.attrs
+    for name in (*TEXTS, "interrupted"):
+        if not isinstance(said.get(name), str):
+            yield f"attribute {name!r} is no text"
+    for name in NUMBERS:
+        if not hasattr(said.get(name), "__index__"):
+            yield f"attribute {name!r} is no whole number"
+    for name in TABLES:
+        try:
+            attrs.unpack(said, name, dict)
+        except DataError as error:
+            yield str(error)
+    for group in GROUPS:
+        if group not in fitted:
+            yield f"group {group!r} is missing"
+    for group in ("posterior", "estimands", "sample_stats"):
+        for name, values in fitted[group].data_vars.items():
+            if values.dims[:2] != ("chain", "draw") or values.dtype.kind not in "fiub":
+                yield f"{group}/{name} is no array of numbers (chain, draw, ...)"
+    for name in ("diverging", "energy"):
+        if name not in fitted["sample_stats"]:
+            yield f"sample_stats/{name} is missing"
+    for name, values in fitted["estimands"].data_vars.items():
+        if not isinstance(values.attrs.get("units"), str):
+            yield f"estimands/{name} has no units"
+    for name, values in fitted["published"].data_vars.items():
+        if values.dims != ("row",):
+            yield f"published/{name} is no column of rows"
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file has a checksum; raise if it is another one's."""
+    size = path.stat().st_size - len(SEAL) - DIGEST
+    if size <= 0:
+        return False
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        left = size
+        while left:
+            block = file.read(min(BLOCK, left))
+            digest.update(block)
+            left -= len(block)
+        end = file.read()
+    if not end.startswith(SEAL):
+        return False
+    if end[len(SEAL) :] != digest.digest():
+        raise StudyError("is damaged: it is not what was written there")
+    return True
+
+
+def _check_layout(path: Path) -> None:
+    """Refuse what reaches out of a file, is nested deep, or grows when it is read."""
+    import h5py
+
+    total, objects = 0, 0
+    with h5py.File(path, "r") as file:
+        for name, found in _walk(file, DEPTH):
+            objects += 1
+            if objects > OBJECTS:
+                raise StudyError(f"is not a fit: it has more than {OBJECTS} groups and variables")
+            if isinstance(found, h5py.Dataset):
+                _check_variable(name, found)
+                total += found.size * found.dtype.itemsize
+    if total > GROWTH * path.stat().st_size + SPARE:
+        raise StudyError(f"is not a fit: {total} bytes of numbers are said to be in it")
+
+
+def _walk(group: h5py.Group, depth: int) -> Iterator[tuple[str, Any]]:
+    """Yield what is in a group, links that are not names of it refused."""
+    import h5py
+
+    for name in group:
+        link = group.get(name, getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            raise StudyError(f"is not a fit: {group.name}/{name} is a link to elsewhere")
+        found = group[name]
+        yield f"{group.name}/{name}", found
+        if isinstance(found, h5py.Group):
+            if depth == 0:
+                raise StudyError(f"is not a fit: {group.name}/{name} is nested too deep")
+            yield from _walk(found, depth - 1)
+
+
+def _check_variable(name: str, variable: h5py.Dataset) -> None:
+    if variable.external or variable.is_virtual:
+        raise StudyError(f"is not a fit: the numbers of {name} are in another file")
+    made = variable.id.get_create_plist()
+    filters = {made.get_filter(i)[0] for i in range(made.get_nfilters())}
+    if filters - FILTERS:
+        raise StudyError(f"is not a fit: {name} is packed by filters {sorted(filters - FILTERS)}")

@@ -1,0 +1,1 @@
+"""An IPUMS CPS extract as a panel: read, recoded, linked."""

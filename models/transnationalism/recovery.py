@@ -1,0 +1,173 @@
+"""Does each graph of the essay find what it should?  The calibration tables of the cards.
+
+    python -m bayesmig.models.transnationalism.recovery [NAME ...]
+
+simulates surveys of known truth, refits each, and stores in ``calibration/NAME.csv`` how
+often the intervals held the truth, with command, seed and commit.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesmig import calibration
+from bayesmig.models.transnationalism import simulate as stars
+from bayesmig.models.transnationalism.data import FOLDER, example
+from bayesmig.study import load_study
+
+N, SEED, DRAWS = 200, 1, 400
+ESTIMATES = ("coefficient", "standard_error", "base_probability")
+BASES = ("coefficient", "base_probability", "base_count", "dispersion", "category_probability")
+RATES = ("rate", "sample_size")
+RUNS: dict[str, Mapping[str, Any]] = {
+    # truth from the prior, data through the graph
+    "print": {"study": "transnationalism", "quantity": ESTIMATES},
+    "respondents": {
+        "study": "transnationalism_respondents",
+        "priors": "calibration",
+        "quantity": BASES,
+    },
+    "second_generation": {
+        "study": "transnationalism_second_generation",
+        "which": {"table": 3},
+        "quantity": RATES,
+    },
+    "second_generation_table4": {
+        "study": "transnationalism_second_generation",
+        "which": {"table": 4},
+        "quantity": (*RATES, "share"),
+    },
+    # truth from the prior, data through another door: estimates printed with their stars
+    "stars": {
+        "study": "transnationalism",
+        "quantity": ESTIMATES,
+        "simulate": lambda seed: printing(seed),
+    },
+    # truth given: Table 2
+    "twin": {
+        "study": "transnationalism_respondents",
+        "quantity": BASES,
+        "simulate": lambda seed: load_study("transnationalism_respondents").simulate(seed=seed),
+    },
+}
+SIGMA = 1.0  # of effects, and the span of standard errors, among which "stars" draws
+ERRORS = (0.003, 30.0)
+RATIOS = (0.1, 10.0)  # of the graph's options weakest and strongest
+
+
+def run(name: str, n: int = N, workers: int = 2) -> pd.DataFrame:
+    """Run one of `RUNS` and return its coverage, one row for each estimand.
+
+    Parameters
+    ----------
+    name : str
+    n : int
+        Simulated data sets.
+    workers : int
+    """
+    how = RUNS[name]
+    study = load_study(how["study"])
+    simulate: Callable[[int], xr.Dataset] | None = how.get("simulate")
+    found = calibration.calibrate(
+        study,
+        study.example(**how.get("which", {})),
+        how.get("priors"),
+        n=n,
+        quantity=how["quantity"],
+        simulate=simulate,
+        draws=DRAWS,
+        tune=DRAWS,
+        seed=SEED,
+        workers=workers,
+        progress=False,
+    )
+    table = calibration.coverage(found)
+    return table.assign(
+        simulations=n,
+        divergences=int(found.divergences.sum()),
+        steps=float(found.steps.mean()),
+    )
+
+
+def printing(seed: int) -> xr.Dataset:
+    """Draw coefficients and standard errors, estimate, print with stars; the graph's own prior.
+
+    Only what the graph holds possible is kept: ratios of estimate to standard error between
+    its bounds.  Then its posterior is that of these draws, exactly: the error is log-uniform.
+    """
+    like = example()
+    rng = np.random.default_rng(seed)
+    n = like.sizes["term"]
+    b, se = np.empty(n), np.empty(n)
+    for k, difference in enumerate(like.difference.values):
+        while True:
+            b[k] = rng.normal(0, SIGMA) / difference
+            se[k] = np.exp(rng.uniform(*np.log(ERRORS))) / difference
+            estimate = rng.normal(b[k], se[k])
+            if RATIOS[0] < abs(estimate) / se[k] < RATIOS[1]:
+                break
+        like.estimate.values[k] = estimate
+    truth = xr.Dataset(
+        {
+            "coefficient": ("term", b),
+            "standard_error": ("term", se),
+            "base_probability": rng.beta(4, 40),
+        },
+        {"term": like.term.values},
+    )
+    return stars.reported(like, like.estimate.values, truth)
+
+
+def store(name: str, n: int = N) -> Path:
+    """Run, and write ``calibration/NAME.csv``."""
+    began = time.perf_counter()
+    table = run(name, n)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=FOLDER, capture_output=True, text=True
+    ).stdout.strip()
+    path = FOLDER / "calibration" / f"{name}.csv"
+    path.parent.mkdir(exist_ok=True)
+    head = (
+        f"# python -m bayesmig.models.transnationalism.recovery {name}; seed {SEED}; "
+        f"commit {commit}; {time.perf_counter() - began:.0f} s\n"
+    )
+    path.write_text(head + table.to_csv(float_format="%.6g"), encoding="utf-8")
+    return path
+
+
+def stored(name: str) -> pd.DataFrame:
+    """Return a stored calibration."""
+    path = FOLDER / "calibration" / f"{name}.csv"
+    return pd.read_csv(path, comment="#", index_col="quantity")
+
+
+def markdown(name: str) -> str:
+    """Return a stored calibration as the table of a card."""
+    table = stored(name)
+    shown = table.drop(columns=["simulations", "divergences", "steps"])
+    lines = ["| quantity | " + " | ".join(shown) + " |", "| --- |" + " ---: |" * len(shown.columns)]
+    lines += [
+        f"| {quantity} | " + " | ".join(f"{x:.3f}" for x in row) + " |"
+        for quantity, row in zip(shown.index, shown.values, strict=True)
+    ]
+    last = table.iloc[0]
+    lines.append("")
+    lines.append(
+        f"{last.simulations:.0f} data sets, {last.divergences:.0f} divergences, "
+        f"{last.steps:.1f} leapfrog steps a draw."
+    )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    for each in sys.argv[1:] or RUNS:
+        print(f"{store(each)}\n{markdown(each)}", flush=True)

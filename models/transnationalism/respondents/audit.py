@@ -1,0 +1,5 @@
+"""The essay's audit: the same print as that of the printed coefficients."""
+
+from bayesmig.models.transnationalism.audit import CHECKS, paper
+
+__all__ = ["CHECKS", "paper"]

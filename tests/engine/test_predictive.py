@@ -1,0 +1,55 @@
+"""Draws of observed variables, whichever of their parameters change with the draws."""
+
+import numpy as np
+import pytest
+from lazily import lazily
+
+from bayesmig import evaluate
+
+pm = lazily("pymc")
+
+SAMPLES = (2, 2000)
+TRIALS = np.array([10, 200, 3000])
+SHARE, SD = np.array([0.1, 0.5, 0.9]), 0.5
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Predictive draws at one point, given 4,000 times: the first parameters are data."""
+    with pm.Model(coords={"group": list("abc"), "kind": list("xy")}) as model:
+        share = pm.Beta("share", 1, 1, dims="group")
+        sd = pm.LogNormal("sd", 0, 1)
+        trials = pm.Data("trials", TRIALS, dims="group")
+        pm.Binomial("binomial", trials, share, observed=[1, 2, 3], dims="group")
+        kinds = pm.math.stack([share[0], 1 - share[0]])
+        counts = [[5, 5], [100, 100], [0, 3000]]
+        pm.Multinomial("multinomial", trials, kinds, observed=counts, dims=("group", "kind"))
+        pm.Normal("normal", pm.Data("mean", [1.0, 5.0, 9.0], dims="group"), sd, observed=[0] * 3)
+        inner = pm.Normal.dist(np.array([1.0, 5.0, 9.0]), sd)
+        pm.Censored("censored", inner, lower=-9.0, upper=None, observed=[1.0] * 3, dims="group")
+    point = {
+        "share": np.broadcast_to(SHARE, (*SAMPLES, 3)),
+        "sd": np.full(SAMPLES, SD),
+    }
+    return evaluate.predictive(model, point, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "mean", "sd"),
+    [
+        ("binomial", TRIALS * SHARE, np.sqrt(TRIALS * SHARE * (1 - SHARE))),
+        (
+            "multinomial",
+            np.outer(TRIALS, [0.1, 0.9]),
+            np.sqrt(0.09 * TRIALS)[:, None] * np.ones(2),
+        ),
+        ("normal", np.array([1.0, 5, 9]), np.full(3, SD)),
+        ("censored", np.array([1.0, 5, 9]), np.full(3, SD)),
+    ],
+)
+def test_a_first_parameter_that_no_draw_changes(drawn, name, mean, sd):
+    found, n = drawn[name], np.prod(SAMPLES)
+    assert found.shape == (*SAMPLES, *mean.shape)
+    np.testing.assert_array_less(abs(found.mean((0, 1)) - mean), 5 * sd / np.sqrt(n))
+    # five standard errors of a standard deviation; the binomials' are close to normal's
+    np.testing.assert_allclose(found.std((0, 1)), sd, rtol=5 / np.sqrt(2 * n) * 1.5)

@@ -1,0 +1,91 @@
+"""Wheel and source archive carry every study whole, and a new folder needs no line anywhere."""
+
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BUILD = "from setuptools.build_meta import build_{0}; build_{0}({1!r})"
+NEW = {  # a study that nobody knows of, with rooms that are folders
+    "another/__init__.py": "",
+    "another/priors.toml": "",
+    "another/CARD.md": "",
+    "another/published/rates.csv": "",
+    "another/ipums/__init__.py": "",
+    "another/ipums/codes/sex.csv": "",
+    "another/ipums/deep/down/__init__.py": "",  # `down` is a package only if `deep` is
+    "another/ipums/deep/__init__.py": "",
+    "another/ipums/deep/down/truth.json": "",
+}
+
+
+def build(kind, source, to):
+    command = [sys.executable, "-W", "ignore", "-c", BUILD.format(kind, str(to))]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+
+
+def files(folder):
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The source tree with one more study, its archive, and the wheel built from the archive."""
+    folder = tmp_path_factory.mktemp("build")
+    source = folder / "source"
+    for name in ("bayesmig", "models"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name, text in NEW.items():
+        path = source / "models" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    present = {
+        *(f"bayesmig/{name}" for name in files(source / "bayesmig")),
+        *(f"bayesmig/models/{name}" for name in files(source / "models")),
+    }
+    build("sdist", source, folder)
+    (archive,) = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder / "unpacked", filter="data")
+    (unpacked,) = (folder / "unpacked").iterdir()
+    archived = {
+        *(f"bayesmig/{name}" for name in files(unpacked / "bayesmig")),
+        *(f"bayesmig/models/{name}" for name in files(unpacked / "models")),
+    }
+    build("wheel", unpacked, folder)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        names = {name for name in packed.namelist() if ".dist-info/" not in name}
+    return present, archived, names
+
+
+def test_the_archive_has_every_file(built):
+    present, archived, _ = built
+    assert archived == present
+
+
+def test_the_wheel_has_every_file(built):
+    present, _, packed = built
+    assert packed == present
+
+
+def test_what_is_packed_is_what_studies_need(built):
+    _, _, packed = built
+    studies = [path.parent for path in (ROOT / "models").rglob("priors.toml")]
+    assert studies
+    for study in studies:
+        inside = f"bayesmig/models/{study.relative_to(ROOT / 'models').as_posix()}"
+        assert {f"{inside}/{name}" for name in ("__init__.py", "priors.toml", "CARD.md")} <= packed
+    assert {f"bayesmig/models/{name}" for name in NEW} <= packed
+    assert {"bayesmig/py.typed", "bayesmig/report.html"} <= packed

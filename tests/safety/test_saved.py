@@ -1,0 +1,256 @@
+"""A fit from a file is what was written, or it is refused; nothing else is read or run."""
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+from safety.small import fit
+
+import bayesmig as bm
+from bayesmig import saving
+from bayesmig.reporting import without_few
+
+
+@pytest.fixture
+def saved(tmp_path):
+    return bm.save_fit(fit(), tmp_path / "fit.nc")
+
+
+def unsealed(tree, path):
+    """A file without a checksum: what somebody may write who wants to be opened."""
+    tree.to_netcdf(path, engine="h5netcdf")
+    return path
+
+
+def refused(path, words):
+    with pytest.raises(bm.StudyError, match=words) as found:
+        bm.open_fit(path)
+    assert str(path) in str(found.value)
+
+
+def test_a_saved_fit_is_the_fit(saved):
+    opened = bm.open_fit(saved)  # a warning would be an error
+    assert opened.identical(fit())
+    again = bm.open_fit(bm.save_fit(opened, saved))
+    assert again.identical(fit())
+
+
+def test_other_readers_open_it_too(saved):
+    with xr.open_datatree(saved, engine="h5netcdf") as tree:
+        np.testing.assert_array_equal(tree["posterior"]["slope"], fit()["posterior"]["slope"])
+
+
+def test_one_without_a_checksum_warns(tmp_path):
+    path = unsealed(fit(), tmp_path / "fit.nc")
+    with pytest.warns(bm.DataWarning, match="no checksum"):
+        assert bm.open_fit(path).identical(fit())
+
+
+def test_no_damage_is_opened(saved):
+    content = saved.read_bytes()
+    rng = np.random.default_rng(1)
+    for k in range(200):
+        changed = bytearray(content)
+        if k % 4 == 0:
+            changed = changed[: rng.integers(1, len(changed))]
+        elif k % 4 == 1:
+            at = rng.integers(0, len(changed) - 300)
+            changed[at : at + 200] = bytes(200)
+        else:
+            for at in rng.integers(0, len(changed) - saving.DIGEST, rng.integers(1, 4)):
+                changed[at] ^= 1 << int(rng.integers(8))
+        if bytes(changed) == content:
+            continue
+        saved.write_bytes(changed)
+        with pytest.raises(bm.StudyError):
+            bm.open_fit(saved)
+
+
+def test_a_checksum_that_is_cut_off_is_missed(saved):
+    saved.write_bytes(saved.read_bytes()[: -saving.DIGEST - len(saving.SEAL)])
+    refused(saved, "its checksum is gone")
+
+
+def test_another_format_is_named(tmp_path):
+    tree = fit()
+    tree.attrs["format"] = 99
+    refused(bm.save_fit(tree, tmp_path / "new.nc"), "format 99")
+    del tree.attrs["format"]
+    refused(bm.save_fit(tree, tmp_path / "old.nc"), "format 1")
+
+
+@pytest.mark.parametrize("group", ["posterior", "published", "sample_stats", "data"])
+def test_a_missing_group_is_named(tmp_path, group):
+    tree = fit()
+    del tree[group]
+    refused(bm.save_fit(tree, tmp_path / "fit.nc"), f"group '{group}' is missing")
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "words"),
+    [
+        ("options", "[]", "options"),
+        ("options", "{", "options"),
+        ("diagnostics", 3, "diagnostics"),
+        ("priors_toml", 3, "'priors_toml' is no text"),
+        ("title", np.arange(3), "'title' is no text"),
+        ("chains", "four", "'chains' is no whole number"),
+        ("interrupted", 0, "'interrupted' is no text"),
+    ],
+)
+def test_an_attribute_of_another_kind_is_named(tmp_path, attribute, value, words):
+    tree = fit()
+    tree.attrs[attribute] = value
+    refused(bm.save_fit(tree, tmp_path / "fit.nc"), words)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t["posterior"].to_dataset().rename(draw="sample"),
+        lambda t: t["posterior"].to_dataset().assign(slope=("x", ["a"])),
+    ],
+)
+def test_a_posterior_of_another_shape_is_named(tmp_path, change):
+    tree = fit()
+    tree["posterior"] = xr.DataTree(change(tree))
+    refused(bm.save_fit(tree, tmp_path / "fit.nc"), "posterior/")
+
+
+# What reaches out of the file
+
+
+def external_link(file, secret):
+    file["stolen"] = h5py.ExternalLink(str(secret), "/numbers")
+
+
+def soft_link(file, secret):
+    file["posterior"]["twin"] = h5py.SoftLink("/posterior/slope")
+
+
+def external_storage(file, secret):
+    file["data"].create_dataset("stolen", (8,), "u1", external=[(str(secret), 0, 8)])
+
+
+def virtual(file, secret):
+    layout = h5py.VirtualLayout((3,), "f8")
+    layout[:] = h5py.VirtualSource(str(secret), "numbers", (3,))
+    file["data"].create_virtual_dataset("stolen", layout)
+
+
+def deep(file, secret):
+    group = file
+    for _ in range(50):
+        group = group.create_group("deeper")
+
+
+def circle(file, secret):
+    file["posterior"]["again"] = file["/"]
+
+
+def many(file, secret):
+    for k in range(6000):
+        file["data"].create_group(f"g{k}")
+
+
+def huge(file, secret):
+    file["data"].create_dataset("huge", (1 << 40,), "f8", chunks=(1 << 20,))
+
+
+def bomb(file, secret):
+    file["data"].create_dataset("bomb", data=np.zeros(20_000_000), compression="gzip", chunks=True)
+
+
+def packed(file, secret):
+    file["data"].create_dataset("packed", data=np.zeros(1000), compression="lzf")
+
+
+@pytest.mark.parametrize(
+    "crafted",
+    [external_link, soft_link, external_storage, virtual, deep, circle, many, huge, bomb, packed],
+)
+def test_a_crafted_file_is_refused(tmp_path, crafted):
+    secret, path = tmp_path / "secret.h5", unsealed(fit(), tmp_path / "fit.nc")
+    with h5py.File(secret, "w") as file:
+        file["numbers"] = np.arange(3.0)
+    with h5py.File(path, "a") as file:
+        crafted(file, secret)
+    refused(path, "is not a fit: ")
+
+
+FORMULAS = [
+    "__import__('os').system('touch owned')",
+    "I(__import__('os').system('touch owned'))",
+    "{open('owned', 'w')}",
+    "np.save('owned', age)",
+    "age.__class__",
+]
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_a_formula_in_a_fit_is_not_run(tmp_path, monkeypatch, formula):
+    """The options of a crafted fit reach the graph of the study that it names."""
+    monkeypatch.chdir(tmp_path)
+    study = bm.load_study("social_capital")
+    data = study.example(n=60, municipalities=4)
+    with pytest.raises(bm.StudyError, match="formula"):
+        study.build(data, formula=formula)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    refused(tmp_path, "no fit at")
+    (tmp_path / "empty.nc").touch()
+    refused(tmp_path / "empty.nc", "is not a saved fit")
+
+
+# Respondents
+
+
+def test_a_fit_without_respondents_carries_none(tmp_path):
+    path = bm.save_fit(fit(), tmp_path / "fit.nc", respondents=False)
+    opened = bm.open_fit(path)
+    assert not any("person" in node.dims for node in opened.subtree)
+    assert "of_person" not in opened["posterior"]
+    assert "observed_data" not in opened
+    assert "constant_data" not in opened
+    assert opened["data"].attrs["title"] == fit()["data"].attrs["title"]
+    np.testing.assert_array_equal(opened["posterior"]["slope"], fit()["posterior"]["slope"])
+    whole, shared = bm.compare(fit()), bm.compare(opened)
+    assert whole.equals(shared)
+
+
+@pytest.mark.parametrize("where", ["saved", "deleted"])
+def test_what_needs_the_data_says_so(tmp_path, where):
+    if where == "saved":
+        shared = bm.open_fit(bm.save_fit(fit(), tmp_path / "fit.nc", respondents=False))
+        words = "saved without respondents"
+    else:
+        shared, words = fit(), "no group 'data'"
+        del shared["data"]
+    for verb in (bm.refit, lambda f: bm.add_groups(f, ["prior"]), lambda f: bm.rebase(f, "moved")):
+        with pytest.raises(bm.StudyError, match=words):
+            verb(shared)
+
+
+@pytest.mark.parametrize("fewest", [0, 5, 8])
+def test_a_report_shows_no_cell_of_a_few_people(tmp_path, fewest):
+    tree = fit()
+    estimands = tree["estimands"].to_dataset()
+    people = ("outcome", [4, 5, 6, 7, 8, 9, 10])
+    tree["estimands"] = xr.DataTree(estimands.assign_coords(people=people))
+    labels = list(estimands.outcome.values)
+    published = tree["published"].to_dataset()
+    wide = published.isel(row=[list(published.quantity.values).index("slope")] * len(labels))
+    tree["published"] = xr.DataTree(wide.assign(outcome=("row", labels)))
+    shown, hidden = without_few(tree, fewest)
+    gone = {0: 0, 5: 1, 8: 4}[fewest]
+    assert hidden == gone
+    assert list(bm.compare(shown).coordinates) == labels[gone:]
+    assert list(shown["estimands"].outcome.values) == labels[gone:]
+
+
+def test_printed_cells_hold_no_respondents():
+    tree = fit()
+    tree.attrs["study"] = "emigration"
+    assert saving.without_respondents(tree).identical(tree)
