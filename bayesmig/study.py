@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -426,11 +426,17 @@ def _packages() -> dict[str, str]:
             parts = path.parent.relative_to(root).parts
             if not any(part.startswith("_") for part in parts):
                 own["_".join(parts)] = ".".join(("bayesmig.models", *parts))
-    others = {point.name: point.value for point in entry_points(group=GROUP)}
+    others = _installed()
     clash = sorted(set(own) & set(others))
     if clash:
         raise StudyError(f"entry point {clash[0]!r} of {GROUP} has the name of a study of bayesmig")
     return {**own, **others}
+
+
+@cache
+def _installed() -> dict[str, str]:
+    """Studies of other packages: reading what is installed takes a while, so once in a process."""
+    return {point.name: point.value for point in entry_points(group=GROUP)}
 
 
 def load_study(name: str) -> Study:
