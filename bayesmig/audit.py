@@ -60,12 +60,16 @@ class Print:
 
     def __init__(self, tables: Tables):
         self.tables = tables
+        self._records: dict[str, list[dict[str, str]]] = {}  # checks ask again and again
 
     def records(self, name: str) -> list[dict[str, str]]:
         """Rows of one file as text; an empty field is an empty text, however it was read."""
-        table = self.tables[name]
-        rows = [[_text(value) for value in row] for row in table.itertuples(index=False)]
-        return [dict(zip(table.columns, row, strict=True)) for row in rows]
+        if name not in self._records:
+            table = self.tables[name]
+            columns = [map(_text, table[column].tolist()) for column in table.columns]
+            rows = zip(*columns, strict=True)
+            self._records[name] = [dict(zip(table.columns, row, strict=True)) for row in rows]
+        return self._records[name]
 
     @cached_property
     def claims(self) -> list[dict[str, str]]:

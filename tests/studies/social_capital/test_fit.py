@@ -237,7 +237,7 @@ def test_sensitivity_names_population_priors_only(fit, monkeypatch):
         named.append(sorted(how["prior_var_names"]))
         return summary(tree, **how)
 
-    monkeypatch.setattr(arviz, "psense_summary", seen)
+    monkeypatch.setattr("arviz.psense_summary", seen)
     table = bm.sensitivity(fit, "group_sd")
     assert named == [["coefficient", "group_scale"]]
     assert list(table.index) == [f"group_sd[{contrast}]" for contrast in (A, B, C)]
