@@ -216,7 +216,7 @@ def check_graph(study: Study, data: xr.Dataset) -> None:
     stable = RewriteDatabaseQuery(
         include=["canonicalize", "stabilize"], exclude=["local_add_canonizer"]
     )
-    gradients: list[Any] = pytensor.grad(logp, model.value_vars)  # type: ignore[assignment]
+    gradients: list[Any] = pytensor.grad(logp, model.value_vars)  # type: ignore[assignment]  # a list for a list
     both = pytensor.function(
         model.value_vars,
         [logp, *gradients],

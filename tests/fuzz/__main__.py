@@ -12,10 +12,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import duckdb  # noqa: F401  # heavy libraries once, for all forks
-import h5netcdf  # noqa: F401
-import ipumspy  # noqa: F401
-import pandera.pandas  # noqa: F401
-import pyreadstat  # noqa: F401
+import h5netcdf  # noqa: F401  # as duckdb
+import ipumspy  # noqa: F401  # as duckdb
+import pandera.pandas  # noqa: F401  # as duckdb
+import pyreadstat  # noqa: F401  # as duckdb
 
 from fuzz.doors import DOORS, run
 

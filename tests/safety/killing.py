@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import h5netcdf  # noqa: F401  # once for all forks, as nutpie
-import nutpie  # noqa: F401
+import nutpie  # noqa: F401  # once for all forks
 import toy
 
 import bayesmig as bm
