@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesmig.audit import Finding
+from bayesmig.linear import minimise
 from bayesmig.models.emigration.audit.report import (
     ALL_TABLES,
     COMPONENTS,
@@ -135,25 +136,32 @@ def gaps_of(report: Report, nests: Sequence[Nest]) -> np.ndarray:
     Weights on either side are non-negative and add to 1.  The nests share no variable, so
     that one linear programme, minimising the sum of the gaps, solves them all.
     """
-    from scipy.optimize import linprog
-    from scipy.sparse import block_diag, coo_array
-
-    upper, equal, cost = [], [], []
+    wide = sum(len(nest.parts) + len(nest.whole) + 1 for nest in nests)
+    below, equal, cost = [], [], np.zeros(wide)
+    start = 0
     for nest in nests:
-        difference = np.hstack([report.matrix(nest.parts), -report.matrix(nest.whole)])
-        gap = np.ones((len(COMPONENTS), 1))
-        upper.append(coo_array(np.block([[difference, -gap], [-difference, -gap]])))
         n, k = len(nest.parts), len(nest.whole)
-        equal.append(coo_array([[1.0] * n + [0.0] * (k + 1), [0.0] * n + [1.0] * k + [0.0]]))
-        cost += [0.0] * (n + k) + [1.0]
-    solved = linprog(
+        stop = start + n + k
+        difference = np.zeros((len(COMPONENTS), wide))
+        difference[:, start:stop] = np.hstack(
+            [report.matrix(nest.parts), -report.matrix(nest.whole)]
+        )
+        gap = np.zeros(wide)
+        gap[stop] = cost[stop] = 1
+        below += [difference - gap, -difference - gap]
+        weights = np.zeros((2, wide))
+        weights[0, start : start + n] = weights[1, start + n : stop] = 1
+        equal.append(weights)
+        start = stop + 1
+    solved = minimise(
         cost,
-        A_ub=block_diag(upper, format="csr"),
-        b_ub=np.zeros(2 * len(COMPONENTS) * len(nests)),
-        A_eq=block_diag(equal, format="csr"),
-        b_eq=np.ones(2 * len(nests)),
+        below=np.vstack(below),
+        bounds=np.zeros(2 * len(COMPONENTS) * len(nests)),
+        equal=np.vstack(equal),
+        values=np.ones(2 * len(nests)),
     )
-    return solved.x[np.array(cost) == 1]
+    assert solved is not None  # weights always exist: a gap may be of any size
+    return solved.at[cost == 1]
 
 
 def nesting(report: Report) -> Iterator[Finding]:
@@ -188,9 +196,6 @@ def _joint_slack(report: Report, nests: Sequence[Nest]) -> float:
     Unknown: the size of each printed row's group, Table 4's being 1.  A nest asks that both
     sides have the same size and, within rounding, the same number in each component.
     """
-    from scipy.optimize import linprog
-    from scipy.sparse import csr_array
-
     keys = list(dict.fromkeys(key for nest in nests for key in (*nest.parts, *nest.whole)))
     column = {key: i for i, key in enumerate(keys)}
     sign = np.zeros((len(nests), len(keys)))
@@ -202,14 +207,15 @@ def _joint_slack(report: Report, nests: Sequence[Nest]) -> float:
     slack = np.ones((len(numbers), 1))
     size = np.zeros(len(keys))
     size[column[TOTAL]] = 1
-    solved = linprog(
+    solved = minimise(
         np.r_[np.zeros(len(keys)), 1],
-        A_ub=csr_array(np.block([[numbers - allowed, -slack], [-numbers - allowed, -slack]])),
-        b_ub=np.zeros(2 * len(numbers)),
-        A_eq=csr_array(np.c_[np.vstack([sign, size]), np.zeros(len(nests) + 1)]),
-        b_eq=np.r_[np.zeros(len(nests)), 1],
+        below=np.block([[numbers - allowed, -slack], [-numbers - allowed, -slack]]),
+        bounds=np.zeros(2 * len(numbers)),
+        equal=np.c_[np.vstack([sign, size]), np.zeros(len(nests) + 1)],
+        values=np.r_[np.zeros(len(nests)), 1],
     )
-    return float(solved.fun)
+    assert solved is not None  # no people in any group but Table 4's fit with enough slack
+    return solved.cost
 
 
 def nesting_jointly(report: Report) -> Iterator[Finding]:

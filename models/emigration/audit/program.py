@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bayesmig.audit import Claim, Finding, held
+from bayesmig.linear import minimise
 from bayesmig.models.emigration.audit.report import (
     COMPONENTS,
     EVERYONE,
@@ -114,20 +115,18 @@ def _reading(report: Report, place: tuple[int, str], years: list[int], year: int
 
 def _largest_share(report: Report, parts: list[Key], years: list[Key], year: Key) -> float | None:
     """Largest weight of ``year`` among ``years`` whose mixture some mixture of parts equals."""
-    from scipy.optimize import linprog
-
     difference = np.hstack([report.matrix(parts), -report.matrix(years)])
     n, k = len(parts), len(years)
     cost = np.zeros(n + k)
     cost[n + years.index(year)] = -1
-    solved = linprog(
+    solved = minimise(
         cost,
-        A_ub=np.vstack([difference, -difference]),
-        b_ub=np.full(2 * len(COMPONENTS), 2 * HALF),
-        A_eq=[[1] * n + [0] * k, [0] * n + [1] * k],
-        b_eq=[1, 1],
+        below=np.vstack([difference, -difference]),
+        bounds=np.full(2 * len(COMPONENTS), 2 * HALF),
+        equal=[[1] * n + [0] * k, [0] * n + [1] * k],
+        values=[1, 1],
     )
-    return -float(solved.fun) if solved.status == 0 else None
+    return None if solved is None else -solved.cost
 
 
 def table_3_and_program(report: Report) -> Iterator[Finding]:

@@ -7,9 +7,9 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linprog
 
 from bayesmig.audit import Claim, Finding, Verdict
+from bayesmig.linear import minimise
 from bayesmig.models.transnationalism.audit.essay import FOURTH, TOTALS, Essay
 from bayesmig.models.transnationalism.statements import MARGINS, Rate, listed, margin, pairs
 from bayesmig.printed import EPS
@@ -127,10 +127,12 @@ def _share(essay: Essay, measures: tuple[str, ...]) -> str:
     for sign in (1, -1):
         cost = np.zeros(len(groups))
         cost[0] = sign
-        solved = linprog(cost, A_ub=rows, b_ub=bounds, A_eq=[[1.0] * len(groups)], b_eq=[1.0])
-        if not solved.success:
+        solved = minimise(
+            cost, below=rows, bounds=bounds, equal=np.ones((1, len(groups))), values=[1.0]
+        )
+        if solved is None:
             return "no shares give them"
-        ends.append(sign * solved.fun)
+        ends.append(sign * solved.cost)
     return f"{groups[0]} is {ends[0]:.0%} to {ends[1]:.0%} of those counted"
 
 
