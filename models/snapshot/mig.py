@@ -10,6 +10,7 @@ the reasons apply.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,6 +31,7 @@ BLANKS = ("", ".", "NA")  # not asked in that community; NA is how R writes it
 UNDOCUMENTED, ABROAD, ON_TRIP, CROSSED, HEAD = 8, 2, 1, 1, 1
 COLUMNS = ("surveypl", "surveyyr", "usyrl", "usdurl", "usdocl", "usyr1", "ustrips", "uscurtrp")
 HOUSEHOLD = ("commun", "surveypl", "hhnum")  # which one it is, in a country
+MEXICO = ("mexico", "méxico")
 OF_HOUSEHOLD = ("country", "commun", "hhnum")  # read where they are there, to tell who is twice
 FEWEST_CROSSINGS = 11  # MIGOTHER has ten at most, MIG 25 or 30
 CODES = {
@@ -161,6 +163,7 @@ def read(
     steps += [
         ["kept", int(kept.sum())],
         ["of these, trips counted from crossings", int((kept & counted).sum())],
+        *([[f"of these, with COUNTRY {country}", int(kept.sum())]] if country else []),
         ["kept in the paper, from mig161", RESPONDENTS],
     ]
     numbers = {
@@ -203,7 +206,7 @@ def flow(data: xr.Dataset) -> pd.DataFrame:
         Columns ``reason``, ``count`` and ``left``, the respondents left after that step.
         Everybody is counted once, under the first reason that applies.  The last rows say
         how many were kept, for how many of these trips were counted from crossings, and how
-        many the paper kept of its release (3,480).
+        many the paper kept of its release (3,480); and COUNTRY where the file has it.
 
     Raises
     ------
@@ -269,14 +272,19 @@ def _check_once(table: pd.DataFrame, where: str) -> None:
 
 
 def _country(table: pd.DataFrame, where: str) -> str:
-    """Return the country of the file; raise if it has several, as the sister project's may."""
+    """Return the country of the file; raise if it has several, or names another than Mexico.
+
+    The codes of countries are in neither paper nor codebook, so that a number is told, with
+    its count, and not judged.
+    """
     if "country" not in table:
         return ""
     counts = table["country"].astype(str).str.strip().value_counts()
-    if len(counts) > 1:
+    named = [name for name in counts.index if not re.fullmatch(r"[\d.]*", name)]
+    if len(counts) > 1 or any(name.lower() not in MEXICO for name in named):
         words = ", ".join(f"{country}: {n}" for country, n in counts.items())
         raise DataError(
-            f"{where}: column COUNTRY: households of several countries ({words}); the model is of "
+            f"{where}: column COUNTRY: households of other countries ({words}); the model is of "
             "Mexico, and the Latin American project's files are of other countries"
         )
     return str(counts.index[0])

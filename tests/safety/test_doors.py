@@ -19,6 +19,7 @@ from bayesmig import readers
 from bayesmig.models.emigration.microdata.ipums import database
 from bayesmig.models.emigration.microdata.ipums.extract import load
 from bayesmig.models.emigration.microdata.ipums.linking import link
+from bayesmig.models.snapshot import mig
 
 CELLS, MIG, PEOPLE = (bm.load_study(n) for n in ("emigration", "snapshot", "social_capital"))
 
@@ -156,11 +157,18 @@ def test_several_countries_are_counted(tmp_path):
     table = snapshot_mig.answers()
     table["COUNTRY"] = ["1"] * (len(table) - 3) + ["5"] * 3
     path = snapshot_mig.write(table, tmp_path / "mig.csv")
-    refused(MIG.read, path, rf"several countries \(1: {len(table) - 3}, 5: 3\)")
+    refused(MIG.read, path, rf"other countries \(1: {len(table) - 3}, 5: 3\)")
     table["COUNTRY"] = "1"
     one = MIG.read(snapshot_mig.write(table, tmp_path / "mig.csv"))
     assert one.attrs["country"] == "1"
     assert one.attrs["title"].endswith(", COUNTRY 1")  # on all that is made of it
+    steps = dict(mig.flow(one)[["reason", "count"]].itertuples(index=False))
+    assert steps["of these, with COUNTRY 1"] == one.sizes["respondent"]
+    table["COUNTRY"] = "Guatemala"
+    path = snapshot_mig.write(table, tmp_path / "mig.csv")
+    refused(MIG.read, path, rf"other countries \(Guatemala: {len(table)}\)")
+    table["COUNTRY"] = "México"
+    assert MIG.read(snapshot_mig.write(table, tmp_path / "mig.csv")).sizes == one.sizes
 
 
 @pytest.mark.parametrize("column", ["USTRIPS", "USDURL"])
