@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+WIDTH, LETTERS = 4.8, 26  # inches, and of a line of a label: what a phone shows
 MOST = 6  # numbers in a picture with a panel for each
 BINS, RANK_BINS = 24, 20
 CENTRAL = 0.99  # of the draws under the prior, which may have long tails
@@ -139,8 +140,8 @@ def ranks(fitted: xr.DataTree) -> Panel:
         for chain, (series, own) in enumerate(zip(itertools.cycle(SERIES), rank, strict=False)):
             counts, edges = np.histogram(own, bins, (0, values.size))
             axis.stairs(
-                counts / (draws / bins), edges, color=series.color, ls=series.line, lw=1.2,
-                label=f"chain {chain + 1}",
+                counts * bins / draws, edges, baseline=None, color=series.color, ls=series.line,
+                lw=1.2, label=f"chain {chain + 1}",
             )  # fmt: skip
         axis.axhline(1, color="0.5", lw=0.8, zorder=0)
         axis.set_ylim(0, None)
@@ -185,7 +186,7 @@ def predictive(observed: np.ndarray, drawn: xr.DataArray, people: bool, fewest: 
     )
     if not people and observed.size <= ROWS:
         labels = (label for label, _ in elements(drawn.isel(chain=[0], draw=[0])))
-        shown = [label for label, kept in zip(labels, there, strict=True) if kept]
+        shown = [label.replace("_", " ") for label, kept in zip(labels, there, strict=True) if kept]
         figure = _rows(flat, low, high, replicates.mean(0), shown, title)
         words = "A row for each observed value, with the interval that the posterior predicts"
     else:
@@ -220,7 +221,7 @@ def _grid(panels: int) -> tuple[Figure, list[Any]]:
     """Make a figure with two panels a row, readable on a phone."""
     columns = min(2, panels)
     rows = -(-panels // columns)
-    figure = blank(2.8 * columns, 0.9 + 1.75 * rows)
+    figure = blank(WIDTH if columns > 1 else 3.0, 0.9 + 1.75 * rows)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes[panels:]:
         axis.set_visible(False)
@@ -230,8 +231,8 @@ def _grid(panels: int) -> tuple[Figure, list[Any]]:
 def _panel(axis: Any, row: Any, below: str = "") -> None:
     """Title a panel by its number, in its units."""
     words = row.coordinates or row.quantity.replace("_", " ")
-    axis.set_title(broken(words, 34), fontsize=9, loc="left", parse_math=False)
-    axis.set_xlabel(below or broken(row.units, 34), fontsize=8.5)
+    axis.set_title(broken(words, LETTERS), fontsize=9, loc="left", parse_math=False)
+    axis.set_xlabel(below or broken(row.units, LETTERS), fontsize=8.5)
     axis.set_yticks([])
     axis.spines["left"].set_visible(False)
 
@@ -261,13 +262,14 @@ def _rows(
     title: str,
 ) -> Figure:
     at = np.arange(len(observed))[::-1]
-    longest = max(map(len, labels))
-    figure = blank(3.6 + 0.08 * min(longest, 38), 1.2 + 0.24 * len(observed))
+    words = [broken(label, LETTERS) for label in labels]
+    lines = max(label.count("\n") + 1 for label in words)
+    figure = blank(WIDTH, 1.2 + (0.07 + 0.16 * lines) * len(observed))
     axis = figure.subplots()
     axis.hlines(at, low, high, color=POSTERIOR, lw=2.4)
     axis.plot(mean, at, "o", color=POSTERIOR, ms=4, label=f"predicted, {PROB:.0%} interval")
     axis.plot(observed, at, "D", color=PRINTED, mfc=PAPER, ms=4, label="observed")
-    axis.set_yticks(at, [broken(label) for label in labels], parse_math=False)
+    axis.set_yticks(at, words, parse_math=False)
     axis.set_ylim(-0.7, len(observed) - 0.3)
     axis.set_xlabel(title)
     axis.spines["left"].set_visible(False)
@@ -297,7 +299,7 @@ def _counts(observed: np.ndarray, drawn: np.ndarray, title: str, fewest: int) ->
     few = (seen > 0) & (seen < fewest)
     seen[few] = np.nan
     at = np.arange(len(words))[::-1]
-    figure = blank(5.2, 1.2 + 0.24 * len(words))
+    figure = blank(WIDTH, 1.2 + 0.24 * len(words))
     axis = figure.subplots()
     axis.hlines(at, low, high, color=POSTERIOR, lw=2.4)
     axis.plot(each.mean(0), at, "o", color=POSTERIOR, ms=4, label=f"predicted, {PROB:.0%} interval")

@@ -14,6 +14,7 @@ from bayesmig.drawing import (
     PAPER,
     PRINTED,
     SERIES,
+    WORDS,
     Series,
     blank,
     broken,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-ROW_HEIGHT, HEAD = 0.27, 1.5  # inches
+ROW_HEIGHT, HEAD, NARROW = 0.27, 1.5, 4.6  # inches
 
 
 @styled
@@ -62,19 +63,38 @@ def plot_compare(
     >>> figure = bm.plot_compare(fit)
     """
     names = _names(fitted, quantity)
-    whole = compare(fitted, ci_prob, names)
+    return forest(fitted, compare(fitted, ci_prob, names), names)
+
+
+@styled
+def forest(
+    fitted: xr.DataTree, whole: pd.DataFrame, names: Sequence[str], letters: int = WORDS
+) -> Figure:
+    """Draw a comparison, its labels broken into lines of some letters.
+
+    Parameters
+    ----------
+    fitted : DataTree
+    whole : DataFrame
+        Of `bayesmig.compare`.
+    names : sequence of str
+        Its quantities, in the order of their panels.
+    letters : int
+        Fewer make a narrower picture, with its legend in one column.
+    """
+    ncols = 2 if letters == WORDS else 1
     if (whole.coordinates == "").all():
-        figure, axes = _scalar_axes(whole)
+        figure, axes = _scalar_axes(whole, 1, letters)
         for axis, (_, row) in zip(axes, whole.iterrows(), strict=True):
             _draw_rows(axis, whole[whole.quantity == row.quantity], np.zeros(1))
         interval = int(np.argmax(whole.published_prob.notna()))
-        return _dressed(figure, axes[interval], fitted)
-    figure, axes, labels = _label_axes(whole, names, 1)
+        return _dressed(figure, axes[interval], fitted, ncols)
+    figure, axes, labels = _label_axes(whole, names, 1, letters)
     rows = np.arange(len(labels))[::-1]
     for axis, name in zip(axes, names, strict=True):
         table = whole[whole.quantity == name]
         _draw_rows(axis, table, rows[[labels.index(label) for label in table.coordinates]])
-    return _dressed(figure, axes[0], fitted)
+    return _dressed(figure, axes[0], fitted, ncols)
 
 
 @styled
@@ -166,15 +186,19 @@ def _check_units(found: Mapping[str, pd.DataFrame]) -> None:
 
 
 def _label_axes(
-    whole: pd.DataFrame, names: Sequence[str], beside: int
+    whole: pd.DataFrame, names: Sequence[str], beside: int, letters: int = WORDS
 ) -> tuple[Figure, Sequence[Any], list[str]]:
     """Make a panel for each quantity, with a row for each label."""
     labels = list(dict.fromkeys(whole.coordinates))
-    broken = [broken(label) for label in labels]
-    lines = max(label.count("\n") + 1 for label in broken)
+    words = [broken(label, letters) for label in labels]
+    lines = max(label.count("\n") + 1 for label in words)
     height = max(ROW_HEIGHT, 0.17 * lines, 0.15 * (beside + 1) if beside > 1 else 0)
-    longest = max(len(line) for label in broken for line in label.split("\n"))
-    figure = blank(2.0 + 0.08 * longest + 4.6 * len(names), HEAD + height * len(labels))
+    longest = max(len(line) for label in words for line in label.split("\n"))
+    panel = 4.6 if letters == WORDS else NARROW - 0.08 * letters
+    figure = blank(
+        (2.0 if letters == WORDS else 0.0) + 0.08 * longest + panel * len(names),
+        HEAD + height * len(labels),
+    )
     axes = figure.subplots(1, len(names), squeeze=False, sharey=True)[0]
     rows = np.arange(len(labels))[::-1]
     for axis, name in zip(axes, names, strict=True):
@@ -182,7 +206,7 @@ def _label_axes(
         axis.axvline(0, color="0.6", lw=0.8, zorder=0)
         for position in rows[::2]:
             axis.axhspan(position - 0.5, position + 0.5, color="0.5", alpha=0.1, lw=0, zorder=-1)
-        axis.set_yticks(rows, broken, parse_math=False)  # a $ in a label is a $
+        axis.set_yticks(rows, words, parse_math=False)  # a $ in a label is a $
         axis.set_ylim(-0.7, len(labels) - 0.3)
         axis.set_xlabel(f"{name.replace('_', ' ')} ({units})")
         axis.spines["left"].set_visible(False)
@@ -191,12 +215,18 @@ def _label_axes(
     return figure, list(axes), labels
 
 
-def _scalar_axes(whole: pd.DataFrame, beside: int = 1) -> tuple[Figure, Sequence[Any]]:
+def _scalar_axes(
+    whole: pd.DataFrame, beside: int = 1, letters: int = WORDS
+) -> tuple[Figure, Sequence[Any]]:
     """Make a row for each quantity, each on its own scale."""
-    figure = blank(7.5, HEAD + (0.62 if beside == 1 else 0.35 + 0.16 * beside) * len(whole))
+    figure = blank(
+        7.5 if letters == WORDS else NARROW,
+        HEAD + (0.62 if beside == 1 else 0.35 + 0.16 * beside) * len(whole),
+    )
     axes = figure.subplots(len(whole), 1, squeeze=False)[:, 0]
     for axis, (_, row) in zip(axes, whole.iterrows(), strict=True):
-        words = f"{broken(row.quantity.replace('_', ' '))}\n({row.units})"
+        words = f"{broken(row.quantity.replace('_', ' '), letters)}\n"
+        words += broken(f"({row.units})", letters)
         axis.set_yticks([0.0], [words], parse_math=False)
         axis.set_ylim(-0.5, 0.5)
         axis.spines["left"].set_visible(False)
@@ -235,8 +265,8 @@ def _draw_print(axis: Any, table: pd.DataFrame, y: np.ndarray, color: str) -> No
     )  # fmt: skip
 
 
-def _dressed(figure: Figure, axis: Any, fitted: xr.DataTree) -> Figure:
+def _dressed(figure: Figure, axis: Any, fitted: xr.DataTree, ncols: int = 2) -> Figure:
     """Add the legend and the title."""
     handles, words = axis.get_legend_handles_labels()
-    figure.legend(handles, words, loc="outside lower right", ncols=2)
+    figure.legend(handles, words, loc="outside lower right", ncols=ncols)
     return titled(figure, fitted)

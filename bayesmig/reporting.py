@@ -26,14 +26,14 @@ from bayesmig.diagnostics import problems
 from bayesmig.drawing import svg
 from bayesmig.errors import BayesmigError
 from bayesmig.groups import replicated
-from bayesmig.plots import plot_compare
+from bayesmig.plots import forest
 from bayesmig.printed import SAMPLE_DIMS
 from bayesmig.study import Study, load_study
 
 if TYPE_CHECKING:
     import pandas as pd
 
-WIDTH = 5.2  # inches of a forest plot, so that a phone shows its letters
+LETTERS = 24  # of a line of a label in a forest plot, so narrow that a phone shows them
 COLUMNS = {
     "{kind}": "What {source}, with its interval at the probability in brackets, and what is to be "
     "known of it.",
@@ -112,6 +112,7 @@ def report(fitted: xr.DataTree, folder: str | Path, fewest: int = 5) -> Path:
         columns=_columns(own, any(part["beside"] for part in parts)),
         attrs=fitted.attrs,
         today=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        made=str(fitted.attrs.get("made", "")),
         hidden=hidden,
         fewest=fewest,
         left_out=fitted["data"].attrs.get("left_out", "") if "data" in fitted else "",
@@ -202,10 +203,9 @@ def _forests(fitted: xr.DataTree) -> list[dict[str, str]]:
     groups = [first] if len(first) > 1 else [[name] for name in quantities(fitted)[:2]]
     found = []
     for k, names in enumerate(groups):
-        figure = plot_compare(fitted, names)
-        figure.suptitle("")  # the page has it
-        figure.set_figwidth(max(WIDTH, figure.get_figwidth() - 3.4))
         table = compare(fitted, None, names)
+        figure = forest(fitted, table, names, LETTERS)
+        figure.suptitle("")  # the page has it
         known = table[table.overlap.notna()]
         words = f"{', '.join(name.replace('_', ' ') for name in names)}: "
         words += f"posterior means and intervals of {len(table)} numbers"

@@ -121,7 +121,8 @@ def _read() -> dict[str, float]:
     """Seconds by key; nothing of a file that is not what `_remember` writes."""
     with suppress(OSError, ValueError, RuntimeError, RecursionError):
         found = json.loads(_path().read_text(encoding="utf-8"))
-        return {k: float(v) for k, v in found.items() if isinstance(v, int | float) and v >= 0}
+        items = found.items() if isinstance(found, dict) else ()
+        return {k: float(v) for k, v in items if isinstance(v, int | float) and v >= 0}
     return {}
 
 
