@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
-from fits import OWN_CELLS, OWN_NAME, STUDY, own, small, synthetic
+from fits import OWN_CELLS, OWN_NAME, STUDY, own, small
 from toy.fits import toy_fit
 
 import bayesmig as bm
@@ -129,7 +129,7 @@ def test_pictures_are_in_it_and_say_what_they_show(page):
     assert "4 numbers beside the printed ones" in alts[0]
     for title in ("Do the chains agree?", "What do the priors decide?"):
         assert title in page.text
-    assert re.search(r"\d+% of 24 observed values lie within the 90% interval", page.text)
+    assert re.search(r"\d+% of 20 observed values lie within the 90% interval", page.text)
 
 
 def test_a_fit_without_its_people_says_what_cannot_be_drawn(tmp_path):
@@ -201,9 +201,9 @@ def test_names_from_a_user_s_file_are_no_markup(tmp_path):
 
 
 def test_simulated_data_are_said_to_be(tmp_path, page):
-    text = Page(bm.report(synthetic(), tmp_path).read_text(encoding="utf-8")).text
+    text = Page(bm.report(toy_fit(), tmp_path).read_text(encoding="utf-8")).text
     assert "These data are SYNTHETIC" in text
-    assert text.index("SYNTHETIC") < text.index("Posterior and print")
+    assert text.index("SYNTHETIC") < text.index("Page of")
     assert "SYNTHETIC" not in page.text
 
 
@@ -220,6 +220,6 @@ def test_a_report_that_fails_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "write", full)
     for folder in (old.parent, tmp_path / "new"):
         with pytest.raises(OSError, match="disk full"):
-            bm.report(small(), folder)
+            bm.report(toy_fit(), folder)
     assert old.read_bytes() == b"what was there"
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == [old]
