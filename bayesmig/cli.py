@@ -299,6 +299,7 @@ def report(
     fewest: Annotated[int, typer.Option(help="people of the smallest cell shown; 0: all")] = 5,
 ) -> None:
     """Write report.html for a saved fit."""
+    check_output(output / "report.html")
     fitted = _opened(path)
     print(f"wrote {_report(fitted, output, fewest)}")
 
