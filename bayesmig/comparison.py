@@ -89,7 +89,8 @@ def elements(array: xr.DataArray) -> Iterator[tuple[str, np.ndarray]]:
     values = array.transpose(*SAMPLE_DIMS, *dims).values
     for at in itertools.product(*(range(array.sizes[dim]) for dim in dims)):
         words = (str(array[dim].values[i]) for dim, i in zip(dims, at, strict=True))
-        yield ", ".join(words), values[(..., *at)]
+        where: Any = (..., *at)
+        yield ", ".join(words), values[where]
 
 
 def _decimals(estimate: float) -> int:

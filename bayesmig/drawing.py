@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 POSTERIOR, PRINTED, PRIOR, INK, PAPER = "#1b5e8c", "#c1440e", "#6b7280", "#222222", "#ffffff"
-STYLE: dict[str, Any] = {
+STYLE: Any = {  # of matplotlib's rcParams, whose names are a type of their own
     "font.family": "sans-serif",
     "font.size": 9.5,
     "text.color": INK,

@@ -245,7 +245,7 @@ class PriorSet:
 
     def _repr_html_(self) -> str:
         head = f"<p><b>{html.escape(self.name)}</b>: {html.escape(self.about)}</p>"
-        return head + self.table().to_html()
+        return head + str(self.table().to_html())
 
     def variable(self, name: str, *dims: str, support: str = "real", transform: Any = None) -> Any:
         """Create the parameter in the active PyMC model.

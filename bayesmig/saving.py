@@ -6,7 +6,6 @@ import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -239,7 +238,7 @@ def check(fitted: xr.DataTree, where: str) -> None:
         raise StudyError(f"{where} is not a fit of bayesmig: it has groups {list(fitted.children)}")
     made = fitted.attrs.get("format")
     if made != FORMAT:
-        newer = isinstance(made, Integral) and made > FORMAT
+        newer = made is not None and hasattr(made, "__index__") and int(made) > FORMAT
         raise StudyError(
             f"{where} has format {1 if made is None else made}, this version reads {FORMAT}: "
             + ("install a newer bayesmig" if newer else "fit again")

@@ -23,7 +23,7 @@ MOST = 60  # rows of a table that shows itself
 LEFT = ("", "check", "where", "where, for one", "detail", "about", "name", "title")
 
 
-class Comparison(pd.DataFrame):
+class Comparison(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
     """A comparison that prints its numbers where they fit; a DataFrame in all else.
 
     What is taken out of it is a plain DataFrame.
@@ -33,21 +33,21 @@ class Comparison(pd.DataFrame):
 
     def __repr__(self) -> str:
         if self.full or not len(self):
-            return self.to_string(line_width=shutil.get_terminal_size().columns)
+            return str(self.to_string(line_width=shutil.get_terminal_size().columns))
         return _text(lambda console: print_comparison(self, console, MOST))
 
     __str__ = __repr__
 
     def _repr_html_(self) -> str:
         if self.full or not len(self):
-            return self.to_html()
+            return str(self.to_html())
         return "".join(
             f"<p><b>{html.escape(title)}</b></p>{_html(_cut(rows, MOST))}"
             for title, rows in comparison_rows(self).items()
         )
 
 
-class Findings(pd.DataFrame):
+class Findings(pd.DataFrame):  # type: ignore[misc]
     """An audit that prints its words whole; a DataFrame in all else."""
 
     def __repr__(self) -> str:
@@ -81,7 +81,7 @@ def comparison_rows(comparison: pd.DataFrame) -> dict[str, Rows]:
     from bayesmig.comparison import data_title, is_own, tables, title_of
 
     kind = "given" if is_own(comparison.attrs) else "printed"
-    found = {}
+    found: dict[str, Rows] = {}
     for name, table in tables(pd.DataFrame(comparison)).items():
         beside = table.published.notna().any()
         given = f"{kind}{_percent(table.published_prob)}"
