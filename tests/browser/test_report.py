@@ -9,6 +9,7 @@ import xarray as xr
 from toy.fits import toy_fit
 
 import bayesmig as bm
+from bayesmig import attrs
 
 pytestmark = pytest.mark.browser
 WIDTHS = (360, 768, 1280)
@@ -36,6 +37,9 @@ def fit_of(kind):
         longer = fitted.attrs["priors"].replace("Normal(", f"{LONG} Normal(", 1)
         assert LONG in longer
         fitted.attrs |= {"priors": longer, "data_title": LABEL}
+        found = attrs.unpack(fitted.attrs, "diagnostics", dict)
+        found["rhat"]["variable"] = LABEL
+        fitted.attrs["diagnostics"] = attrs.pack(found)
         return fitted
     rows = fitted["published"].to_dataset()
     fitted["published"] = xr.DataTree(rows.assign(note=("row", [NOTE] * rows.sizes["row"])))
