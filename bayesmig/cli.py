@@ -446,9 +446,9 @@ def new(
 def _fit(study: str, data: xr.Dataset, priors: Any, output: Path, **settings: Any) -> xr.DataTree:
     """Fit with progress, draws kept beside the output, and say what was done."""
     console = _console()
-    with waiting("importing PyMC", "import"):
-        from bayesmig import keeping
-        from bayesmig.fitting import fit as fit_study
+    from bayesmig import keeping
+    from bayesmig.fitting import fit as fit_study
+
     folder = keeping.beside(output)
     try:
         fitted = _saying(lambda: fit_study(study, data, priors, keep=folder, **settings))
