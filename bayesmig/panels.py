@@ -11,7 +11,6 @@ import xarray as xr
 
 from bayesmig.comparison import compare, elements, headline, is_own
 from bayesmig.drawing import (
-    INK,
     PAPER,
     POSTERIOR,
     PRINTED,
@@ -20,6 +19,7 @@ from bayesmig.drawing import (
     blank,
     broken,
     styled,
+    tall,
     titled,
 )
 from bayesmig.errors import StudyError
@@ -158,9 +158,20 @@ def ranks(fitted: xr.DataTree) -> Panel:
     )
 
 
+class Groups(NamedTuple):
+    """What is observed and drawn, by group: (group,) and (draw, group)."""
+
+    words: list[str]
+    observed: np.ndarray
+    drawn: np.ndarray
+
+
 @styled
 def predictive(observed: np.ndarray, drawn: xr.DataArray, people: bool, fewest: int) -> Panel:
-    """Draw observed values beside those that the posterior predicts.
+    """Draw what was observed beside what the posterior predicts.
+
+    A few values are shown one by one, if they are not of single people; counts that have a
+    labelled dim of their own as totals by its labels; others as numbers of values by size.
 
     Parameters
     ----------
@@ -170,31 +181,36 @@ def predictive(observed: np.ndarray, drawn: xr.DataArray, people: bool, fewest: 
     people : bool
         Whether values may be of single people: then none is shown by itself.
     fewest : int
-        Values in the smallest group of them that is shown.
+        People in the smallest group that is shown.
     """
     dims = [dim for dim in drawn.dims if dim not in SAMPLE_DIMS]
-    values = drawn.transpose(*SAMPLE_DIMS, *dims).values
-    flat, replicates = observed.ravel(), values.reshape(-1, observed.size)
-    there = np.isfinite(flat)
-    flat, replicates = flat[there], replicates[:, there]
-    low, high = np.quantile(replicates, [(1 - PROB) / 2, (1 + PROB) / 2], axis=0)
-    inside = float(np.mean((low <= flat) & (flat <= high)))
-    title = str(drawn.name).replace("_", " ")
-    said = (
-        f"{inside:.0%} of {len(flat):,} observed values lie within the {PROB:.0%} interval of what "
-        f"the posterior predicts for each"
-    )
+    values = drawn.transpose(*SAMPLE_DIMS, *dims).values.reshape(-1, *observed.shape)
+    labelled = [dim for dim in dims if dim in drawn.coords and drawn.sizes[dim] <= ROWS]
+    there, title = np.isfinite(observed), str(drawn.name).replace("_", " ")
     if not people and observed.size <= ROWS:
-        labels = (label for label, _ in elements(drawn.isel(chain=[0], draw=[0])))
-        shown = [label.replace("_", " ") for label, kept in zip(labels, there, strict=True) if kept]
-        figure = _rows(flat, low, high, replicates.mean(0), shown, title)
-        words = "A row for each observed value, with the interval that the posterior predicts"
+        names = [words for words, _ in elements(drawn.isel(chain=[0], draw=[0]))]
+        found = Groups(names, observed.ravel(), values.reshape(len(values), -1))
+        what, below = "observed values", title
+    elif len(dims) > 1 and labelled and observed.dtype.kind in "iub":
+        rest = tuple(i for i, dim in enumerate(dims) if dim != labelled[-1])
+        names = [str(label) for label in drawn[labelled[-1]].values]
+        totals = values.sum(tuple(i + 1 for i in rest))
+        found = Groups(names, observed.sum(rest), totals)
+        what, below = f"totals by {str(labelled[-1]).replace('_', ' ')}", title
     else:
-        figure, hidden = _counts(flat, replicates, title, fewest if people else 0)
-        words = "How many observed values there are of each size, and how many are predicted"
-        if hidden:
-            words += f" ({hidden} groups of fewer than {fewest} are not shown)"
-    return Panel(figure, f"{title}: observed and predicted values; {said}.", f"{words}.  {said}.")
+        found = _by_size(observed[there], values[:, there])
+        what, below = "numbers of values by size", f"values of {title}"
+    low, high = np.quantile(found.drawn, [(1 - PROB) / 2, (1 + PROB) / 2], axis=0)
+    seen = found.observed.astype(float)
+    few = (seen > 0) & (seen < fewest) if people else np.zeros(len(seen), dtype=bool)
+    shown = np.isfinite(seen) & ~few
+    inside = int(np.sum((low <= seen)[shown] & (seen <= high)[shown]))
+    seen[few] = np.nan
+    figure = _rows(seen, low, high, found.drawn.mean(0), found.words, below)
+    said = f"{inside} of {int(shown.sum())} {what} lie within the {PROB:.0%} interval predicted"
+    hidden = f" Of {few.sum()} groups of fewer than {fewest} nothing is shown." if any(few) else ""
+    words = f"{said[0].upper()}{said[1:]} for each by the posterior.{hidden}"
+    return Panel(figure, f"{title}: {what} as observed and as predicted; {said}.", words)
 
 
 def _draws(group: xr.Dataset, row: Any) -> np.ndarray:
@@ -259,10 +275,10 @@ def _rows(
     high: np.ndarray,
     mean: np.ndarray,
     labels: Sequence[str],
-    title: str,
+    below: str,
 ) -> Figure:
     at = np.arange(len(observed))[::-1]
-    words = [broken(label, LETTERS) for label in labels]
+    words = [broken(label.replace("_", " "), LETTERS) for label in labels]
     lines = max(label.count("\n") + 1 for label in words)
     figure = blank(WIDTH, 1.2 + (0.07 + 0.16 * lines) * len(observed))
     axis = figure.subplots()
@@ -271,49 +287,34 @@ def _rows(
     axis.plot(observed, at, "D", color=PRINTED, mfc=PAPER, ms=4, label="observed")
     axis.set_yticks(at, words, parse_math=False)
     axis.set_ylim(-0.7, len(observed) - 0.3)
-    axis.set_xlabel(title)
+    axis.set_xlabel(below)
     axis.spines["left"].set_visible(False)
     axis.tick_params(axis="y", length=0)
+    tall(axis, len(observed))
     _legend(figure, [axis])
     return figure
 
 
-def _counts(observed: np.ndarray, drawn: np.ndarray, title: str, fewest: int) -> tuple[Figure, int]:
-    """Numbers of observed values by size, beside those predicted; groups of a few hidden."""
+def _by_size(observed: np.ndarray, drawn: np.ndarray) -> Groups:
+    """Count values by size: one by one if there are few, else by ends of what is predicted.
+
+    So that the ends tell nothing of single people.
+    """
     if observed.dtype.kind in "iub" and len(np.unique(observed)) <= VALUES:
         every = np.union1d(observed, np.unique(drawn))
         values = every[:VALUES]
         edges = np.append(values, np.inf).astype(float)
         words = [f"{value:g}" for value in values]
         words[-1] += " and more" if len(every) > VALUES else ""
-    else:  # by what is predicted, so that the ends tell nothing of single people
+    else:
         edges = np.unique(np.quantile(drawn, np.linspace(0.002, 0.998, 13)))
         if len(edges) < 2:
             edges = np.array([edges[0], edges[0] + 1])
         words = [f"{a:.3g} to {b:.3g}" for a, b in itertools.pairwise(edges)]
         words[0], words[-1] = f"up to {edges[1]:.3g}", f"from {edges[-2]:.3g}"
         edges[0], edges[-1] = -np.inf, np.inf
-    seen = _binned(observed, edges).astype(float)
     each = np.array([_binned(one, edges) for one in drawn])
-    low, high = np.quantile(each, [(1 - PROB) / 2, (1 + PROB) / 2], axis=0)
-    few = (seen > 0) & (seen < fewest)
-    seen[few] = np.nan
-    at = np.arange(len(words))[::-1]
-    figure = blank(WIDTH, 1.2 + 0.24 * len(words))
-    axis = figure.subplots()
-    axis.hlines(at, low, high, color=POSTERIOR, lw=2.4)
-    axis.plot(each.mean(0), at, "o", color=POSTERIOR, ms=4, label=f"predicted, {PROB:.0%} interval")
-    axis.plot(seen, at, "D", color=PRINTED, mfc=PAPER, ms=4, label="observed")
-    axis.set_yticks(at, words)
-    axis.set_ylim(-0.7, len(words) - 0.3)
-    axis.set_xlim(0, None)
-    axis.set_ylabel(title)
-    axis.set_xlabel("observed values")
-    axis.axvline(0, color=INK, lw=0.8)
-    axis.spines["left"].set_visible(False)
-    axis.tick_params(axis="y", length=0)
-    _legend(figure, [axis])
-    return figure, int(few.sum())
+    return Groups(words, _binned(observed, edges), each)
 
 
 def _binned(values: np.ndarray, edges: np.ndarray) -> np.ndarray:

@@ -129,7 +129,7 @@ def test_pictures_are_in_it_and_say_what_they_show(page):
     assert "4 numbers beside the printed ones" in alts[0]
     for title in ("Do the chains agree?", "What do the priors decide?"):
         assert title in page.text
-    assert re.search(r"\d+% of 20 observed values lie within the 90% interval", page.text)
+    assert re.search(r"\d+ of 20 observed values lie within the 90% interval", page.text)
 
 
 def test_a_fit_without_its_people_says_what_cannot_be_drawn(tmp_path):
