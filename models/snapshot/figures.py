@@ -259,7 +259,11 @@ def plot_populations(fits: Mapping[str, xr.DataTree], ci_prob: float = PROB) -> 
         axis.axvspan(row.ci_low, row.ci_high, color=PRINTED, alpha=0.07, lw=0)
     axis.set_yticks([*heights, 0], [*fits, "printed"], parse_math=False)
     axis.set(xlabel=f"in the United States at the end of {tables[0].name}, millions")
-    axis.set(xlim=(0, None), title=f"posterior mean and {ci_prob:.0%} interval by prior")
+    axis.set(
+        xlim=(0, None),
+        ylim=(-0.6, len(fits) + 0.6),
+        title=f"posterior mean and {ci_prob:.0%} interval by prior",
+    )
     return figure
 
 
