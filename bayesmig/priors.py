@@ -202,8 +202,8 @@ class PriorSet:
         Examples
         --------
         >>> import bayesmig as bm
-        >>> bm.load_study("emigration").priors("wide").rows()[-1]["value"]
-        'Normal(mu=0, sigma=0.2)'
+        >>> bm.load_study("emigration").priors().rows()[-1]
+        {'kind': 'prior', 'name': 'generation_gap', 'value': 'Normal(mu=0, sigma=0.1)'}
         """
         named = (("prior", self.specs), ("graph", self.options), ("sampler", self.sampling))
         return [
