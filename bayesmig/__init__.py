@@ -37,6 +37,11 @@ _WHERE = {
     "plot_compare": "plots",
     "report": "reporting",
     "sensitivity": "powerscaling",
+    "loo": "loo",
+    "kfold": "loo",
+    "predict": "prediction",
+    "comparisons": "prediction",
+    "plot_effects": "effects_plot",
     "calibrate": "calibration",
     "coverage": "calibration",
 }

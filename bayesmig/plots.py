@@ -31,10 +31,10 @@ def _shown_figure() -> type[Figure]:
     return ShownFigure
 
 
-def new_figure(fitted: xr.DataTree, panels: int) -> tuple[Figure, np.ndarray]:
+def new_figure(fitted: xr.DataTree, panels: int, sharey: bool = True) -> tuple[Figure, np.ndarray]:
     """Make a figure with panels side by side, and a title that says what the data are."""
     figure = _shown_figure()(figsize=(1.5 + 5.0 * panels, 3.6), layout="constrained")
-    return _titled(figure, fitted), figure.subplots(1, panels, squeeze=False, sharey=True)[0]
+    return _titled(figure, fitted), figure.subplots(1, panels, squeeze=False, sharey=sharey)[0]
 
 
 def plot_compare(

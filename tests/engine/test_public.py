@@ -16,7 +16,7 @@ WARNINGS = ["CacheWarning", "DataWarning", "ConvergenceWarning", "RecompiledWarn
 PROMISED = """
     list_studies load_study register_study summary fit refit compile open_fit save_fit recover
     discard compare plot_compare report sensitivity calibrate coverage prior_predictive
-    add_groups rebase Study PriorSet Spec
+    add_groups rebase loo kfold predict comparisons plot_effects Study PriorSet Spec
 """.split()
 
 
