@@ -94,7 +94,7 @@ def _weighted(fitted: xr.DataTree, likelihood: xr.DataArray, cell: xr.DataArray)
     found: ELPDData = replace(
         of_cell,
         elpd=float(each.sum()),
-        se=float(np.sqrt(units * each.var())),
+        se=float(np.sqrt(units * each.var(ddof=1))),
         p=float((fitted_density[cell.values] - each).sum()),
         n_data_points=units,
         elpd_i=cell.copy(data=each),
