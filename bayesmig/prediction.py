@@ -129,7 +129,7 @@ def comparisons(
     >>> import bayesmig as bm
     >>> found = bm.comparisons(fit, "sex", average_by="origin", group="own")
     >>> found.sel(outcome="emigration")["change"].values.tolist()
-    ['sex: Male to Female']
+    ['sex: Female to Male']
     """
     part = _part(fitted)
     check_option("comparison", comparison, get_args(Comparison))
