@@ -87,7 +87,9 @@ def plot_effects(
         axis.set_title(str(outcome), parse_math=False)
         axis.set_xlabel(covariate, parse_math=False)
         axis.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylabel(f"{chance.attrs['units']}, {group} group, 90 % interval", parse_math=False)
+    axes[0].set_ylabel(chance.attrs["units"], parse_math=False)
+    words = f"{figure.get_suptitle()}: {group} group, {INTERVAL:.0%} intervals"
+    figure.suptitle(words, x=0.01, ha="left", fontsize=11, parse_math=False)
     if lines:
         for text in axes[0].legend(frameon=False).get_texts():
             text.set_parse_math(False)

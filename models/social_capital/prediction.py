@@ -66,10 +66,15 @@ def expected(
     fitted: xr.DataTree, table: pd.DataFrame, *, group: str, draws: int, seed: int
 ) -> xr.DataArray:
     """Return probabilities (draw, person, outcome)."""
-    own = frame(data_of(fitted, "the people of the fit"))
-    known = {n: own[n].dtype for n in own if n in table and own[n].dtype.kind in "fb"}
-    labelled = [n for n in known if isinstance(table[n].dtype, pd.CategoricalDtype)]
-    table = table.assign(**{n: table[n].astype(known[n]) for n in labelled})
+    own, labelled = frame(data_of(fitted, "the people of the fit")), table.select_dtypes("category")
+    numbers = [  # of which `people` makes labels
+        name
+        for name in labelled
+        if name in own
+        and own[name].dtype.kind == "f"
+        and labelled[name].cat.categories.dtype.kind in "fiu"
+    ]
+    table = table.assign(**{name: table[name].astype(float) for name in numbers})
     where = MARGINAL if group == "average" else group
     found = probabilities(fitted, table, where, draws=draws, seed=seed)
     return found.assign_attrs(units="probability")

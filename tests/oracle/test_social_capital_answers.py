@@ -485,6 +485,8 @@ def test_what_cannot_be_asked(people, fit):
     assert "'sex' is what the contrast changes" in words
     words = said(bm.DataError, bm.comparisons, fit, {"age": ["young", "old"]})
     assert words == "age: 'young' is no number"
+    words = said(bm.DataError, bm.predict, fit, people.assign(age=pd.Categorical(people["sex"])))
+    assert words.startswith("the fit's formula and these people: ")
     words = said(bm.StudyError, bm.predict, fit, draws=0)
     assert "draws must be a whole number from 1 on" in words
     words = said(bm.StudyError, bm.comparisons, fit, "sex", comparison="odds")
