@@ -11,6 +11,7 @@ TYPES := build/types
 demo: $(READY)
 	$(RUN) -m bayesmig demo
 
+# files in their order: every study is compiled in the first, the others find it in the cache
 test: $(READY)
 	$(RUN) -m pytest -q -m "not slow and not timed and not browser" -n 2 --dist loadfile --no-loadscope-reorder
 	$(RUN) -m pytest -q -m timed
