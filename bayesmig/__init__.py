@@ -40,6 +40,11 @@ _WHERE = {
     "plot_prior_posterior": "panels",
     "report": "reporting",
     "sensitivity": "powerscaling",
+    "loo": "crossvalidation",
+    "kfold": "crossvalidation",
+    "predict": "prediction",
+    "comparisons": "prediction",
+    "plot_effects": "effects_plot",
     "calibrate": "calibration",
     "coverage": "calibration",
 }

@@ -154,6 +154,65 @@ class Rebases(Protocol):
         """Return the estimands against another reference, draw by draw."""
 
 
+@runtime_checkable
+class Predicts(Protocol):
+    """Of ``prediction.py``, optional: what the model says of people who may be others."""
+
+    def people(self, fitted: xr.DataTree) -> tuple[pd.DataFrame, np.ndarray]:
+        """Return covariates of the fit's own people, and what each of them counts.
+
+        Labels are categories, answers yes or no are bool, all else is numbers.
+        """
+
+    def bounds(self, fitted: xr.DataTree) -> dict[str, tuple[float, float]]:
+        """Return the range of each covariate of which nothing is known beyond it: of splines."""
+
+    def expected(
+        self, fitted: xr.DataTree, table: pd.DataFrame, *, group: str, draws: int, seed: int
+    ) -> xr.DataArray:
+        """Return expectations (draw, person, outcome), with units.
+
+        ``group`` is "average" (over the population of groups), "new" (one drawn from it for
+        each draw), "own" (each one's, from the table) or the label of a group of the fit.
+        """
+
+    def drawn(
+        self, fitted: xr.DataTree, table: pd.DataFrame, *, group: str, draws: int, seed: int
+    ) -> xr.DataArray:
+        """Return one outcome drawn for each draw and person (draw, person)."""
+
+
+@runtime_checkable
+class Pointwise(Protocol):
+    """Of ``prediction.py``, optional: the likelihood of each unit, where a graph counts units."""
+
+    def pointwise(self, fitted: xr.DataTree) -> tuple[xr.DataArray, xr.DataArray]:
+        """Return log-likelihood (chain, draw, cell), and the cell of each unit, along one dim.
+
+        Units of one cell are alike in all that the likelihood knows of.  The name of the
+        first is that of the observed variable; the dim is one of the study's ``people``.
+        """
+
+
+@runtime_checkable
+class HoldsOut(Protocol):
+    """Of ``prediction.py``, optional: groups left out, and predicted from the others."""
+
+    def groups(self, fitted: xr.DataTree) -> Sequence[str]:
+        """Return the labels of the groups that can be left out."""
+
+    def split(self, fitted: xr.DataTree, groups: Sequence[str]) -> tuple[xr.Dataset, xr.Dataset]:
+        """Return the fit's data without the people of some groups, and these people."""
+
+    def held_out(
+        self, fitted: xr.DataTree, data: xr.Dataset, *, draws: int, seed: int
+    ) -> xr.DataArray:
+        """Return the log predictive density (group) of other data: all people of each at once.
+
+        The groups are none of the fit's: their effects are drawn from the population's.
+        """
+
+
 PROTOCOLS = dict(zip(PARTS, (Data, Simulator, Model, Estimands, Printed, Audit), strict=True))
 
 

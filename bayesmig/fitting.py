@@ -196,7 +196,7 @@ def refit(
     --------
     >>> import bayesmig as bm
     >>> mine = {"intercept": {"dist": "Normal", "mu": -3, "sigma": 0.5}}
-    >>> bm.refit(fit, mine, draws=500, tune=500, progress=False).attrs["prior_set"]
+    >>> bm.refit(fit, mine, progress=False).attrs["prior_set"]
     'default with intercept'
     """
     start = fitted if isinstance(fitted, Compiled) else compiled_from(fitted)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from bayesmig import evaluate, observed
+from bayesmig import contract, evaluate, observed
 from bayesmig.errors import StudyError, unknown
 from bayesmig.ready import Built, build, built_from
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 GROUPS = ("log_likelihood", "log_prior", "prior", "posterior_predictive")
 DIMS = ("chain", "draw")
+MOST = 500_000_000  # numbers in one group: 4 GB
 
 
 def add_groups(fitted: xr.DataTree, groups: Iterable[str], seed: int = 1) -> xr.DataTree:
@@ -37,12 +38,13 @@ def add_groups(fitted: xr.DataTree, groups: Iterable[str], seed: int = 1) -> xr.
     Returns
     -------
     DataTree
-        ``log_likelihood`` has a variable for each observed one, pointwise.
+        ``log_likelihood`` has a variable for each observed one, pointwise: by person where
+        a graph counts people alike together.
 
     Raises
     ------
     StudyError
-        For an unknown group.
+        For an unknown group, or more numbers than memory should hold.
 
     Examples
     --------
@@ -164,8 +166,7 @@ def with_groups(
     point = {rv.name: posterior[rv.name].values for rv in built.model.free_RVs}
     found: dict[str, xr.Dataset] = {}
     if "log_likelihood" in groups:
-        values = evaluate.log_likelihood(built.model, point)
-        found["log_likelihood"] = evaluate.dataset(built.model, values, DIMS)
+        found["log_likelihood"] = _by_unit(fitted, built)
     if "log_prior" in groups:
         values = evaluate.log_prior(built.model, point)
         found["log_prior"] = evaluate.dataset(built.model, values, DIMS)
@@ -181,6 +182,29 @@ def with_groups(
     for name, group in found.items():
         fitted[name] = xr.DataTree(group)
     return fitted
+
+
+def log_likelihood(fitted: xr.DataTree, built: Built) -> xr.Dataset:
+    """Return the log-likelihood of the graph's own observations, of however many units each is."""
+    posterior = fitted["posterior"].to_dataset()
+    point = {rv.name: posterior[rv.name].values for rv in built.model.free_RVs}
+    return evaluate.dataset(built.model, evaluate.log_likelihood(built.model, point), DIMS)
+
+
+def _by_unit(fitted: xr.DataTree, built: Built) -> xr.Dataset:
+    """Log-likelihood of each unit, also where the graph counts units alike together."""
+    part = built.study.ability(contract.Pointwise)
+    if part is None:
+        return log_likelihood(fitted, built)
+    likelihood, cell = part.pointwise(fitted)
+    draws = likelihood.sizes["chain"] * likelihood.sizes["draw"]
+    if draws * cell.size > MOST:
+        raise StudyError(
+            f"log_likelihood of {cell.size} units at {draws} draws is more than memory should "
+            "hold; bayesmig.loo(fit) needs units alike once"
+        )
+    found: xr.Dataset = likelihood.isel(cell=cell).to_dataset()
+    return found
 
 
 def _prior(model: pm.Model, draws: int, seed: int) -> tuple[xr.Dataset, xr.Dataset]:

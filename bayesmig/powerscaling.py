@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 
 from bayesmig.errors import StudyError
-from bayesmig.groups import add_groups
+from bayesmig.groups import log_likelihood, with_groups
+from bayesmig.ready import built_from
 from bayesmig.study import load_study
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def sensitivity(fitted: xr.DataTree, quantity: str | None = None) -> pd.DataFram
     """
     import arviz as az
 
-    whole = add_groups(fitted, ("log_likelihood", "log_prior"))
+    built = built_from(fitted)
+    whole = with_groups(fitted.copy(), built, ("log_prior",), seed=1)
     population = set(load_study(fitted.attrs["study"]).priors().specs)
     names = [name for name in whole["log_prior"].data_vars if name in population]
     estimands = whole["estimands"].to_dataset()
@@ -57,7 +59,7 @@ def sensitivity(fitted: xr.DataTree, quantity: str | None = None) -> pd.DataFram
         {
             "posterior": estimands,
             "log_prior": whole["log_prior"].to_dataset(),
-            "log_likelihood": whole["log_likelihood"].to_dataset(),
+            "log_likelihood": log_likelihood(fitted, built),
         }
     )
     with np.errstate(invalid="ignore"):  # a constant has no density to compare

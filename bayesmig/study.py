@@ -125,6 +125,24 @@ class Study:
         contract.check_part(self.name, module, found)
         return found
 
+    def ability(self, protocol: Any) -> Any:
+        """Return the study's ``prediction.py`` if it has what an optional Protocol asks for.
+
+        Parameters
+        ----------
+        protocol : Protocol
+            One of `bayesmig.contract`: Predicts, Pointwise or HoldsOut.
+
+        Returns
+        -------
+        module or None
+        """
+        path = f"{self.package}.prediction"
+        if find_spec(path) is None:
+            return None
+        found = import_module(path)
+        return found if isinstance(found, protocol) else None
+
     @property
     def folder(self) -> Path:
         """Where the study's files are."""

@@ -54,6 +54,8 @@ class Design:
         Labels; one, "all", without strata.
     count : ndarray of int (row, outcome)
     weight : ndarray (row)
+    chosen : ndarray of int (person)
+        Outcome of each row of the data.
     people : ndarray (person)
         How many people each row of the data stands for.
     variables : tuple of str
@@ -74,6 +76,7 @@ class Design:
     strata: tuple[str, ...]
     count: NDArray[np.int32]
     weight: NDArray[np.float64]
+    chosen: NDArray[np.int64]
     people: NDArray[np.int64]
     variables: tuple[str, ...]
     spec: Any
@@ -157,6 +160,7 @@ def design(
         strata_labels,
         count,
         weight[first],
+        chosen,
         number,
         tuple(terms.variables(terms.parsed(formula), list(table))),
         spec,

@@ -21,7 +21,7 @@ from pytensor.tensor.basic import get_underlying_scalar_constant_value
 from pytensor.tensor.exceptions import NotScalarConstantError
 from pytensor.tensor.random.op import RandomVariable
 
-from bayesmig.models.social_capital.logit import probabilities
+from bayesmig.models.social_capital.logit import logits, probabilities
 
 VERSION = 3  # of the loop below: part of the key under which its machine code is kept
 BLOCK = 256  # rows whose numbers stay in the fastest memory
@@ -197,17 +197,6 @@ class Outcomes(pm.Discrete):
         *rest, _, weight = parameters
         operation = MultinomialLogit(value.type.shape[-1] - 1)
         return operation.make_node(*rest, value, weight).outputs[0]
-
-
-def logits(slope: Any, intercept: Any, column: Any, group: Any, stratum: Any) -> np.ndarray:
-    """Free logits (row, alternative), by NumPy."""
-    slope, intercept, column = map(np.asarray, (slope, intercept, column))
-    found = np.empty((len(column), intercept.shape[1]))
-    of_row = np.asarray(stratum)[group]
-    for s in range(len(slope)):
-        rows = of_row == s
-        found[rows] = column[rows] @ slope[s].T
-    return found + intercept[group]
 
 
 def _evaluate(

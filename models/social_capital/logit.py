@@ -1,6 +1,8 @@
-"""From logits to probabilities."""
+"""From coefficients to logits, and from these to probabilities."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -12,3 +14,14 @@ def probabilities(logit: np.ndarray) -> np.ndarray:
     np.exp(whole, out=whole)
     whole /= whole.sum(-1, keepdims=True)
     return whole
+
+
+def logits(slope: Any, intercept: Any, column: Any, group: Any, stratum: Any) -> np.ndarray:
+    """Free logits (row, alternative), by NumPy."""
+    slope, intercept, column = map(np.asarray, (slope, intercept, column))
+    found = np.empty((len(column), intercept.shape[1]))
+    of_row = np.asarray(stratum)[group]
+    for s in range(len(slope)):
+        rows = of_row == s
+        found[rows] = column[rows] @ slope[s].T
+    return found + intercept[group]

@@ -23,7 +23,7 @@ from bayesmig.models.social_capital.logit import probabilities as softmax
 from bayesmig.models.social_capital.values import text_of
 from bayesmig.saving import data_of
 
-MARGINAL, NEW = "marginal", "new"
+MARGINAL, NEW, OWN = "marginal", "new", "own"
 NODES = 7  # of the quadrature over municipalities, for each factor
 MOST_NODES = 20_000
 DRAWS = 200
@@ -46,8 +46,9 @@ def probabilities(
         those of the fit.
     municipality : str
         "marginal": averaged over the population of groups, by Gauss-Hermite quadrature;
-        "new": one group drawn from it for each draw (and stratum); or the label of a group
-        of the fit, with strata everybody's in their own stratum.
+        "new": one group drawn from it for each draw (and stratum); "own": each one's, from
+        the column of groups; or the label of a group of the fit, with strata everybody's in
+        their own stratum.
     draws : int
         How many of the posterior's draws, evenly thinned.
     seed : int
@@ -72,8 +73,11 @@ def probabilities(
     logits = Logits(fitted, table, draws)
     values = np.empty((logits.draws, len(columns), len(table.outcomes)))
     rng = np.random.default_rng(seed)
+    where: Any = municipality
+    if municipality == OWN:
+        where = _own_groups(table, frame, stratum, options_of(fitted)["group"])
     for i in range(logits.draws):
-        values[i] = logits.chances(i, columns, stratum, municipality, rng)
+        values[i] = logits.chances(i, columns, stratum, where, rng)
     return xr.DataArray(
         values,
         {"draw": np.arange(logits.draws), "outcome": list(table.outcomes)},
@@ -166,13 +170,15 @@ class Logits:
         self.nodes, self.node_weights = _quadrature(self.root.shape[-1])
 
     def chances(
-        self, i: int, columns: NDArray[Any], stratum: NDArray[Any], municipality: str, rng: Any
+        self, i: int, columns: NDArray[Any], stratum: NDArray[Any], municipality: Any, rng: Any
     ) -> NDArray[np.float64]:
-        """Probabilities (person, outcome) of one draw."""
+        """Probabilities (person, outcome) of one draw; groups by name, or each one's number."""
         logit = np.empty((len(columns), self.slope.shape[2]))
         for s in range(self.slope.shape[1]):
             rows = stratum == s
             logit[rows] = columns[rows] @ self.slope[i, s].T + self.intercept[i, s]
+        if isinstance(municipality, np.ndarray):
+            return softmax(logit + self.effect[i, municipality])
         if municipality == NEW:
             shift = rng.standard_normal((len(self.root[i]), self.root.shape[-1]))
             return softmax(logit + np.einsum("skf,sf->sk", self.root[i], shift)[stratum])
@@ -196,12 +202,30 @@ def _known(table: Design, municipality: str, wanted: NDArray[Any]) -> NDArray[np
         if municipality in (own[-1], label):
             found[s] = g
     if (found < 0).all():
-        raise StudyError(unknown("group", municipality, [MARGINAL, NEW, *dict.fromkeys(own)]))
+        raise StudyError(unknown("group", municipality, [MARGINAL, NEW, OWN, *dict.fromkeys(own)]))
     empty = [table.strata[s] for s in wanted if found[s] < 0]
     if empty:
         raise StudyError(
             f"group {municipality!r} has nobody of stratum {', '.join(empty)} in the fit, and "
             "some of the people asked about are: their effect there is not known"
+        )
+    return found
+
+
+def _own_groups(
+    table: Design, frame: pd.DataFrame, stratum: NDArray[Any], name: str
+) -> NDArray[np.int64]:
+    """Number of each one's own group."""
+    if name not in frame:
+        raise DataError(f"group='own' needs the column {name!r}, which these people lack")
+    labels = [str(label) for label in text_of(frame[name])]
+    if len(table.strata) > 1:
+        labels = [f"{table.strata[s]}, {label}" for s, label in zip(stratum, labels, strict=True)]
+    found = pd.Index(table.groups, dtype=object).get_indexer(labels)
+    if (found < 0).any():
+        raise DataError(
+            f"{name}: {(found < 0).sum()} people are of groups that the fit has not, first "
+            f"{labels[int(np.argmax(found < 0))]!r}; group='new' or 'average' for them"
         )
     return found
 
@@ -252,7 +276,7 @@ def _frame(fitted: xr.DataTree, table: Design, given: Any) -> pd.DataFrame:
     if given is None:
         return own
     frame = people.frame(people.from_frame(given) if isinstance(given, pd.DataFrame) else given)
-    for square, base in _squares(table, own).items():
+    for square, base in squares(table, own).items():
         if square not in frame and base in frame:
             frame[square] = frame[base] ** 2
         if {square, base} <= set(frame) and {frame[c].dtype.kind for c in (square, base)} == {"f"}:
@@ -266,8 +290,8 @@ def _frame(fitted: xr.DataTree, table: Design, given: Any) -> pd.DataFrame:
     return frame
 
 
-def _squares(table: Design, frame: pd.DataFrame) -> dict[str, str]:
-    """Columns of the formula that are the square of another one of it, and of which."""
+def squares(table: Design, frame: pd.DataFrame) -> dict[str, str]:
+    """Return columns of the formula that are the square of another one of it, and of which."""
     used = sorted(table.variables)
     numbers = [n for n in used if frame[n].dtype.kind == "f" and frame[n].nunique() > 2]
     return {
@@ -293,10 +317,10 @@ def _strata(fitted: xr.DataTree, table: Design, frame: pd.DataFrame) -> NDArray[
 
 def _changes(table: Design, frame: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
     """Everybody before and after each change of one variable of the formula."""
-    found, squares = {}, _squares(table, frame)
+    found, powers = {}, squares(table, frame)
     for name in sorted(table.variables, key=list(frame.columns).index):
         column = frame[name]
-        if name in squares:  # goes with what it is the square of
+        if name in powers:  # goes with what it is the square of
             continue
         if isinstance(column.dtype, pd.CategoricalDtype):
             reference, *levels = column.cat.categories
@@ -310,7 +334,7 @@ def _changes(table: Design, frame: pd.DataFrame) -> dict[str, tuple[pd.DataFrame
             found[name] = (_given(frame, name, 0.0), _given(frame, name, 1.0))
         else:
             more = _given(frame, name, column + 1)
-            own = [square for square, base in squares.items() if base == name]
+            own = [square for square, base in powers.items() if base == name]
             found[f"{name} + 1"] = (frame, more.assign(**dict.fromkeys(own, more[name] ** 2)))
     return found
 

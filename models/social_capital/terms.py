@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 QUOTED = re.compile(r"`([^`]+)`")
 OFFSET = re.compile(r"\boffset\s*\(")
+SPLINE = re.compile(r"\b(bs|cc|cr|cs)\s*\(")
 
 
 def parsed(formula: str) -> Any:
@@ -63,15 +64,19 @@ def variables(formula: Any, columns: Collection[str]) -> list[str]:
     columns : collection of str
         Of the people: tells ``age.mean()`` from ``np.log(age)``.
     """
-    found: set[str] = set()
-    for term in formula:
-        for factor in term.factors:
-            kind = factor.eval_method.value
-            if kind == "lookup":
-                found.add(factor.expr)
-            elif kind == "python":
-                found |= _names(factor.expr, columns)
-    return sorted(found)
+    return sorted({name for names in factors(formula, columns).values() for name in names})
+
+
+def factors(formula: Any, columns: Collection[str]) -> dict[str, set[str]]:
+    """Return the names of the columns that each factor of a formula needs, by its words."""
+    found: dict[str, set[str]] = {}
+    for factor in (factor for term in formula for factor in term.factors):
+        kind = factor.eval_method.value
+        if kind == "lookup":
+            found[factor.expr] = {factor.expr}
+        elif kind == "python":
+            found[factor.expr] = _names(factor.expr, columns)
+    return found
 
 
 def matrix(people: pd.DataFrame, formula: str) -> tuple[Any, NDArray[np.float64]]:

@@ -6,12 +6,14 @@ import warnings
 
 import numpy as np
 import pytest
+import xarray as xr
 from lazily import lazily
 from oracle import snapshot as oracle
 
 import bayesmig as bm
 from bayesmig import evaluate
 from bayesmig.compiled import compile_graph
+from bayesmig.models.snapshot import histories
 from bayesmig.models.snapshot.data import to_dataset
 
 pytensor = lazily("pytensor")
@@ -690,3 +692,67 @@ def test_compiled_density_outside_of_what_can_be(study):
         values = free_values(model, impossible(wrong))
         flat = np.concatenate([np.ravel(values[v.name]) for v in model.value_vars])
         assert density(flat)[0] == -np.inf
+
+
+# Another history
+
+
+def fit_of(point, window):
+    """Draws of a flow, as a fit holds them: (chain, draw) of two of each."""
+    truth = [oracle.flow(*(at(point, i)[key] for key in oracle.NAMES)) for i in range(4)]
+    found = [oracle.results(h, since=5) for h in truth]
+    years = np.arange(window[0], window[1] + 1)
+    dims = {"solitary_share": (), "retirement_prob": ()}
+    for key in oracle.NAMES:
+        dims.setdefault(key, ("sojourn_class",) if "sojourn" in key else ("year",))
+    variables = {
+        key: (("chain", "draw", *dims[key]), np.reshape(point[key], (2, 2, *point[key].shape[1:])))
+        for key in oracle.NAMES
+    }
+    trips = np.array([h.m_c[1:] for h in truth]).reshape(2, 2, -1)
+    total = np.array([r["total_crossings"] for r in found]).reshape(2, 2)
+    variables |= {
+        "mean_trips": (("chain", "draw", "year"), trips),
+        "total_crossings": (("chain", "draw"), total),
+    }
+    posterior = xr.Dataset(variables, coords={"year": years})
+    return xr.DataTree.from_dict({"posterior": posterior}), truth, found
+
+
+def test_the_population_if_nothing_had_been_other():
+    fit, _, found = fit_of(points(SHORT, {}, 4, seed=3), SHORT)
+    right = np.array([r["population"] for r in found]).reshape(2, 2, -1)
+    population = histories.population(fit)
+    np.testing.assert_allclose(population.values, right, **EXACT)
+    assert population.attrs["units"] == "millions of people"
+
+
+def test_the_population_if_others_had_left():
+    """Against migrants followed one by one; later trips follow from first trips."""
+    point = points(SHORT, {}, 4, seed=4)
+    fit, truth, found = fit_of(point, SHORT)
+    times = {1995: 0.0, 2001: 0.5, 2010: 3.0}
+    change = np.array([times.get(year, 1.0) for year in range(SHORT[0], SHORT[1] + 1)])
+    changed = {
+        **point,
+        "solitary_departures": point["solitary_departures"] * change,
+        "rookie_departures": point["rookie_departures"] * change,
+    }
+    right = []
+    for i in range(4):
+        history = oracle.flow(*(at(changed, i)[key] for key in oracle.NAMES))
+        before = truth[i]
+        migrants = found[i]["total_crossings"] / (
+            before.phi + (1 - before.phi) * before.m_c[before.tau]
+        )
+        right.append([migrants * (s + c) for s, c in zip(history.p_s, history.p_c, strict=True)])
+    right = np.array(right)[:, 1:].reshape(2, 2, -1)
+    np.testing.assert_allclose(histories.population(fit, times).values, right, **EXACT)
+
+
+def test_a_history_that_cannot_be():
+    fit, _, _ = fit_of(points(SHORT, {}, 4, seed=3), SHORT)
+    with pytest.raises(bm.DataError, match="no year 1989 in the fit; it has 1990 to 2010"):
+        histories.population(fit, {1989: 0.5})
+    with pytest.raises(bm.StudyError, match="first trips of 2000: must be a number from 0 on"):
+        histories.population(fit, {2000: -1})

@@ -13,7 +13,9 @@ from social_capital_fits import STUDY, TINY, quiet
 import bayesmig as bm
 from bayesmig.calibration import coverage
 from bayesmig.diagnostics import problems
-from bayesmig.models.social_capital import estimands, paper, people
+from bayesmig.groups import log_likelihood
+from bayesmig.models.social_capital import estimands, paper, people, prediction
+from bayesmig.ready import built_from
 
 arviz = lazily("arviz")
 
@@ -202,7 +204,10 @@ def test_groups_saved_and_opened(tmp_path, fit):
     whole = bm.add_groups(fit, ("log_likelihood", "posterior_predictive", "log_prior"))
     value = whole["log_likelihood"]["outcomes"]
     rows = fit["observed_data"]["outcomes"]
-    assert value.dims == ("chain", "draw", "row")
+    people = fit["data"].sizes["row"]
+    assert dict(value.sizes) == {"chain": 2, "draw": TINY["draws"], "person": people}
+    of_rows = log_likelihood(fit, built_from(fit))["outcomes"]  # the graph's own
+    np.testing.assert_allclose(value.sum("person"), of_rows.sum("row"), rtol=1e-10)
     drawn = whole["posterior_predictive"]["outcomes"]
     assert drawn.dims == ("chain", "draw", "row", "outcome")
     np.testing.assert_array_equal(drawn.sum("outcome")[0, 0], rows.sum("outcome"))
@@ -283,3 +288,28 @@ def test_contrasts_are_in_the_papers_order():
         paper.CONTRASTS[letter] for letter in "ABC"
     ]
     assert len(estimands.contrasts(list("wxyz"))) == 6
+
+
+# Groups left out
+
+
+@pytest.mark.filterwarnings("error::bayesmig.RecompiledWarning")
+@pytest.mark.filterwarnings("ignore::bayesmig.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::bayesmig.DataWarning")
+def test_groups_left_out_compile_nothing(fit):
+    """Against the same refit by hand: everybody else's posterior, and the group as a new one."""
+    chosen = ["m001", "m002"]
+    found = bm.kfold(fit, chosen, folds=1)
+    assert list(found.elpd_i["group"].values) == chosen
+    assert found.elpd == pytest.approx(float(found.elpd_i.sum()))
+    kept, left = prediction.split(fit, chosen)
+    assert set(left["municipality"].values) == set(chosen)
+    assert not set(kept["municipality"].values) & set(chosen)
+    with quiet():
+        again = bm.refit(fit, data=kept, seed=1, **TINY)
+    right = prediction.held_out(again, left, draws=120, seed=1)  # against integrals in the oracle
+    np.testing.assert_allclose(found.elpd_i, right.sel(group=chosen), atol=1e-9)
+    words = said(bm.StudyError, bm.kfold, fit, ["Oaxaca", "m001"])
+    assert words.startswith("unknown group 'Oaxaca'")
+    words = said(bm.StudyError, bm.kfold, fit, folds=1)
+    assert words == "folds must be 2 to 20 of these groups, got 1"

@@ -7,8 +7,10 @@ from said import said
 from social_capital_fits import stratified
 
 import bayesmig as bm
+from bayesmig.groups import log_likelihood
 from bayesmig.models.social_capital import paper, people, probabilities
 from bayesmig.models.social_capital.design import of_fit
+from bayesmig.ready import built_from
 
 
 def test_probabilities_add_up_and_average_the_outcomes(fit, twin):
@@ -36,7 +38,7 @@ def test_quadrature_is_the_mean_over_new_municipalities(fit, twin):
 def test_a_known_municipality_is_the_graphs_own(fit, twin):
     """Against the likelihood of the graph: the probability of each person's own outcome."""
     found = probabilities.probabilities(fit, municipality="m004", draws=1).isel(draw=0)
-    likelihood = bm.add_groups(fit, ("log_likelihood",))["log_likelihood"]["outcomes"][0, 0]
+    likelihood = log_likelihood(fit, built_from(fit))["outcomes"][0, 0]  # the graph's own
     rows = np.flatnonzero(twin["municipality"].values == "m004")[:40]
     design = of_fit(fit)
     of_row = likelihood.values[design.row_of[rows]] / design.count[design.row_of[rows]].sum(1)
@@ -75,7 +77,7 @@ def test_a_known_municipality_is_that_of_each_ones_stratum():
     fit = stratified()
     data = fit["data"].to_dataset()
     found = probabilities.probabilities(fit, municipality="m004", draws=1).isel(draw=0)
-    likelihood = bm.add_groups(fit, ("log_likelihood",))["log_likelihood"]["outcomes"][0, 0]
+    likelihood = log_likelihood(fit, built_from(fit))["outcomes"][0, 0]  # the graph's own
     design = of_fit(fit)
     of_row = likelihood.values[design.row_of] / design.count[design.row_of].sum(1)
     rows = np.flatnonzero(data["municipality"].values == "m004")
@@ -90,7 +92,7 @@ def test_a_known_municipality_is_that_of_each_ones_stratum():
     words = said(bm.StudyError, probabilities.probabilities, fit, municipality="close, m004")
     assert words.startswith("group 'close, m004' has nobody of stratum none, extended in the fit")
     words = said(bm.StudyError, probabilities.probabilities, fit, municipality="Oaxaca")
-    assert words.startswith("unknown group 'Oaxaca'; valid: marginal, new, m001, m002")
+    assert words.startswith("unknown group 'Oaxaca'; valid: marginal, new, own, m001, m002")
 
 
 def test_a_new_municipality_is_another_in_each_stratum():
@@ -109,7 +111,7 @@ def test_a_new_municipality_is_another_in_each_stratum():
 
 def test_people_and_places_unknown(fit, twin):
     words = said(bm.StudyError, probabilities.probabilities, fit, municipality="Oaxaca")
-    assert words.startswith("unknown group 'Oaxaca'; valid: marginal, new, m001")
+    assert words.startswith("unknown group 'Oaxaca'; valid: marginal, new, own, m001")
     strange = people.frame(twin).head(2).assign(network=pd.Categorical(["none", "far"]))
     words = said(bm.DataError, probabilities.probabilities, fit, strange)
     assert "level 'far' in 1 rows" in words
