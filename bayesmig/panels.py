@@ -191,7 +191,7 @@ def predictive(observed: np.ndarray, drawn: xr.DataArray, people: bool, fewest: 
         names = [words for words, _ in elements(drawn.isel(chain=[0], draw=[0]))]
         found = Groups(names, observed.ravel(), values.reshape(len(values), -1))
         what, below = "observed values", title
-    elif len(dims) > 1 and labelled and observed.dtype.kind in "iub":
+    elif len(dims) > 1 and labelled and drawn.dtype.kind in "iub":
         rest = tuple(i for i, dim in enumerate(dims) if dim != labelled[-1])
         names = [str(label) for label in drawn[labelled[-1]].values]
         totals = values.sum(tuple(i + 1 for i in rest))
@@ -296,11 +296,12 @@ def _rows(
 
 
 def _by_size(observed: np.ndarray, drawn: np.ndarray) -> Groups:
-    """Count values by size: one by one if there are few, else by ends of what is predicted.
+    """Count values by size: small whole numbers one by one, others by ends of what is predicted.
 
-    So that the ends tell nothing of single people.
+    So the ends tell nothing of single people.
     """
-    if observed.dtype.kind in "iub" and len(np.unique(observed)) <= VALUES:
+    most = np.quantile(drawn, CENTRAL) - drawn.min()
+    if drawn.dtype.kind in "iub" and most < VALUES:
         every = np.union1d(observed, np.unique(drawn))
         values = every[:VALUES]
         edges = np.append(values, np.inf).astype(float)

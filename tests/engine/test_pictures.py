@@ -174,6 +174,17 @@ def test_of_people_no_value_is_shown_by_itself():
     assert "Of 1 groups of fewer than 5 nothing is shown." in people.words
 
 
+def test_rare_counts_are_told_apart_also_as_numbers_with_a_point():
+    drawn = xr.DataArray(
+        RNG.binomial(1, 0.02, size=(1, 300, 700)), dims=("chain", "draw", "cell"), name="returned"
+    )
+    observed = np.repeat([0.0, 1.0], [685, 15])
+    axis = panels.predictive(observed, drawn, False, 0).figure.axes[0]
+    (seen,) = [line.get_xdata() for line in axis.get_lines() if line.get_label() == "observed"]
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["0", "1"]
+    assert list(seen) == [685, 15]
+
+
 def test_counts_with_labels_are_totals_by_label():
     chances = [0.7, 0.2, 0.1]
     drawn = xr.DataArray(
