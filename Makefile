@@ -6,17 +6,22 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 TYPES := build/types
 
-.PHONY: demo test test-all fuzz lint format check types notebooks notebooks-full calibrate bench clean
+.PHONY: demo test test-all test-browser fuzz lint format check types notebooks notebooks-full calibrate bench clean
 
 demo: $(READY)
 	$(RUN) -m bayesmig demo
 
 test: $(READY)
-	$(RUN) -m pytest -q -m "not slow and not timed" -n 2 --dist loadfile --no-loadscope-reorder
+	$(RUN) -m pytest -q -m "not slow and not timed and not browser" -n 2 --dist loadfile --no-loadscope-reorder
 	$(RUN) -m pytest -q -m timed
 
 test-all: $(READY)
 	$(RUN) -m pytest -q
+
+# the report in a real browser: needs Chromium, and installs what drives it
+test-browser: $(READY)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[browser]"
+	$(RUN) -m pytest -q -m browser
 
 # 20,000 damaged files at every door, an hour or so
 fuzz: $(READY)

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from bayesmig.showing import Findings
+
 Tables = Mapping[str, pd.DataFrame]
 Claim = Mapping[str, str]  # a row of claims.csv
 Verdict = tuple[bool, str]  # whether a claim holds, and the figures that say so
@@ -81,7 +83,7 @@ class Print:
         return [claim for claim in self.claims if claim["kind"] == kind]
 
 
-def run(checks: Sequence[Check], paper: Any) -> pd.DataFrame:
+def run(checks: Sequence[Check], paper: Any) -> Findings:
     """Ask every question of a paper.
 
     Parameters
@@ -93,7 +95,7 @@ def run(checks: Sequence[Check], paper: Any) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``check``, ``where``, ``holds`` and ``detail``.
+        Columns ``check``, ``where``, ``holds`` and ``detail``; printed, what does not hold.
 
     Raises
     ------
@@ -108,7 +110,9 @@ def run(checks: Sequence[Check], paper: Any) -> pd.DataFrame:
     'the parts add up to 9'
     """
     found = [(check.name, *finding) for check in checks for finding in check.find(paper)]
-    return pd.DataFrame(found, columns=["check", *Finding._fields]).astype({"holds": bool})
+    return Findings(
+        pd.DataFrame(found, columns=["check", *Finding._fields]).astype({"holds": bool})
+    )
 
 
 def held(n: int, of: int, what: str, where: str) -> Iterator[Finding]:

@@ -1,23 +1,24 @@
-"""The same verbs from a shell: list, audit, priors, fit, compare, report, calibrate, demo, new."""
+"""The same verbs from a shell, from list to report."""
 
 from __future__ import annotations
 
 import errno
-import math
+import io
 import sys
 import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from bayesmig.errors import ConvergenceWarning, DataError, DataWarning, PriorError, StudyError
-from bayesmig.outputs import cell, write
 from bayesmig.outputs import check as check_output
 from bayesmig.outputs import shown as plain
+from bayesmig.outputs import write
 from bayesmig.signals import stopping
+from bayesmig.waits import waiting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,10 +29,33 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     help="Published migration models, each posterior beside the printed number.",
 )
-StudyName = Annotated[str, typer.Argument(help="a study; `bayesmig list` names them")]
+
+
+def _studies(incomplete: str) -> list[str]:
+    from bayesmig.study import list_studies
+
+    return [name for name in list_studies() if name.startswith(incomplete)]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from bayesmig import __version__
+
+        print(f"bayesmig {__version__}")
+        raise typer.Exit
+
+
+StudyName = Annotated[
+    str, typer.Argument(help="a study; `bayesmig list` names them", autocompletion=_studies)
+]
+Format = Annotated[
+    Literal["table", "csv", "json"],
+    typer.Option("--format", help="for people, spreadsheets or programs"),
+]
+To = Annotated[Path, typer.Option("--output", help="a file; - is standard output")]
+STDOUT = Path("-")
 FitPath = Annotated[Path, typer.Argument(help="a saved fit (.nc)")]
 Pairs = Annotated[
     list[str] | None, typer.Option("--option", "-o", help="option of the graph, name=value")
@@ -72,31 +96,39 @@ def main() -> None:
     sys.exit(128 + came[0] if came else status)
 
 
+@app.callback()
+def _before(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="print the version", is_eager=True, callback=_version),
+    ] = False,
+) -> None:
+    pass
+
+
 @app.command("list")
-def list_() -> None:
+def list_(form: Format = "table", output: To = STDOUT) -> None:
     """List the studies."""
     from bayesmig.study import list_studies, load_study
 
-    for name in list_studies():
-        print(f"{name}: {load_study(name).title}")
+    rows = [{"name": name, "title": load_study(name).title} for name in list_studies()]
+    _put(rows, form, output, lambda: "\n".join(f"{r['name']}: {r['title']}" for r in rows))
 
 
 @app.command()
 def audit(
     study: StudyName,
     everything: Annotated[bool, typer.Option("--all", help="also the checks that hold")] = False,
+    form: Format = "table",
+    output: To = STDOUT,
 ) -> None:
     """Check the printed numbers against each other and against the prose."""
+    from bayesmig.showing import findings
     from bayesmig.study import load_study
 
     table = load_study(study).audit()
     shown = table if everything else table[~table.holds]
-    for check, rows in shown.groupby("check", sort=False):
-        print(f"\n{check}")
-        for row in rows.itertuples():
-            print(f"  {row.where}\n    {'' if not row.holds else '(holds) '}{row.detail}")
-    print()
-    print(f"{(~table.holds).sum()} of {len(table)} checks do not hold.")
+    _put(shown, form, output, lambda: findings(table, everything))
 
 
 @app.command()
@@ -104,15 +136,30 @@ def priors(
     study: StudyName,
     which: Annotated[str | None, typer.Argument(help="a set or a TOML file; default: all")] = None,
     toml: Annotated[bool, typer.Option("--toml", help="as a TOML file to edit")] = False,
+    form: Format = "table",
+    output: To = STDOUT,
 ) -> None:
-    """Print the prior sets of a study, or one of them."""
+    """Print the prior sets of a study and in what they differ, or one of them."""
     from bayesmig.study import load_study
 
     loaded = load_study(study)
-    names = [which] if which else list(loaded.prior_sets)
-    for name in names:
-        chosen = loaded.priors(name)
-        print(chosen.to_toml() if toml else chosen, end="\n\n")
+    chosen = [loaded.priors(name) for name in ([which] if which else loaded.prior_sets)]
+
+    def text() -> str:
+        parts = [found.to_toml() if toml else str(found) for found in chosen]
+        usual, rest = loaded.priors(), [one for one in chosen if one.name != "default"]
+        if rest and not which and not toml:
+            width = max(len(one.name) for one in rest)
+            parts.append(
+                "\n".join(
+                    ["In what they differ from the default:"]
+                    + [f"  {o.name:<{width}}  {', '.join(o.differences(usual))}" for o in rest]
+                )
+            )
+        return "\n\n".join(parts) + "\n"
+
+    rows = [{"set": one.name, **row} for one in chosen for row in one.rows()]
+    _put(rows, form, output, text)
 
 
 @app.command()
@@ -196,23 +243,23 @@ def compare(
     path: FitPath,
     quantity: Annotated[list[str] | None, typer.Option("--quantity", "-q")] = None,
     ci_prob: Annotated[float | None, typer.Option(help="probability of the intervals")] = None,
-    csv: Annotated[Path | None, typer.Option(help="write the whole table to a CSV file")] = None,
+    csv: Annotated[Path | None, typer.Option(help="the same as --format csv --output")] = None,
+    form: Format = "table",
+    output: To = STDOUT,
 ) -> None:
     """Print the posterior beside the printed numbers."""
     from bayesmig.comparison import compare as compare_fit
     from bayesmig.comparison import headline
-    from bayesmig.saving import open_fit
 
-    if csv is not None and not csv.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "no such folder", str(csv.parent))
-    fitted = open_fit(path)
     if csv is not None:
-        table = compare_fit(fitted, ci_prob, quantity)
-        write(csv, table.map(cell).to_csv(index=False))
-        print(f"wrote {csv}: {len(table)} rows")
-        return
-    for names in [[name] for name in quantity] if quantity else [headline(fitted)]:
-        _print_comparison(compare_fit(fitted, ci_prob, names))
+        form, output = "csv", csv
+    _check_folder(output)
+    fitted = _opened(path)
+    if form == "table":
+        parts = [[name] for name in quantity] if quantity else [headline(fitted)]
+        _put_comparisons([compare_fit(fitted, ci_prob, names) for names in parts], output)
+    else:
+        _put(compare_fit(fitted, ci_prob, quantity), form, output)
 
 
 @app.command()
@@ -220,12 +267,18 @@ def summary(
     path: FitPath,
     quantity: Annotated[list[str] | None, typer.Option("--quantity", "-q")] = None,
     ci_prob: Annotated[float | None, typer.Option(help="probability of the intervals")] = None,
+    form: Format = "table",
+    output: To = STDOUT,
 ) -> None:
     """Print every estimand, with print beside it where there is any."""
     from bayesmig.comparison import summary as summary_of
-    from bayesmig.saving import open_fit
 
-    _print_comparison(summary_of(open_fit(path), ci_prob, quantity))
+    _check_folder(output)
+    table = summary_of(_opened(path), ci_prob, quantity)
+    if form == "table":
+        _put_comparisons([table], output)
+    else:
+        _put(table, form, output)
 
 
 @app.command()
@@ -234,7 +287,8 @@ def check(study: StudyName) -> None:
     from bayesmig.study import load_study
     from bayesmig.testing import check_study
 
-    check_study(load_study(study))
+    with waiting(f"trying {study}", f"check {study}"):
+        check_study(load_study(study))
     print(f"{study} keeps the contract.")
 
 
@@ -245,10 +299,9 @@ def report(
     fewest: Annotated[int, typer.Option(help="people of the smallest cell shown; 0: all")] = 5,
 ) -> None:
     """Write report.html for a saved fit."""
-    from bayesmig.reporting import report as write_report
-    from bayesmig.saving import open_fit
-
-    print(f"wrote {write_report(open_fit(path), output, fewest)}")
+    check_output(output / "report.html")
+    fitted = _opened(path)
+    print(f"wrote {_report(fitted, output, fewest)}")
 
 
 @app.command()
@@ -269,10 +322,13 @@ def calibrate(
         Path, typer.Option(help="folder of results so far: a run that was killed goes on")
     ] = Path("out/calibrations"),
     option: Pairs = None,
+    form: Format = "table",
+    output: To = STDOUT,
 ) -> None:
     """Simulate data of known truth, refit each, and count how often the intervals hold it."""
     from bayesmig.calibration import calibrate as run
     from bayesmig.calibration import coverage
+    from bayesmig.showing import markdown
     from bayesmig.study import load_study
 
     loaded = load_study(study)
@@ -283,27 +339,33 @@ def calibrate(
     which = _pairs(example, loaded, "example") if truth == "example" else {}
     started = time.perf_counter()
     chosen, options = _data(study, data, example, read, option)
-    found = run(
-        loaded,
-        chosen,
-        prior,
-        n=n,
-        draws=draws,
-        tune=draws,
-        seed=seed,
-        simulate=(lambda s: loaded.simulate(seed=s, **which)) if truth == "example" else None,
-        workers=workers,
-        keep=keep,
-        **options,
-    )
+    key = f"calibrate {study}, {draws} draws"
+    with waiting(f"refitting {n} simulated data sets of {study}", key, n) as wait:
+        found = run(
+            loaded,
+            chosen,
+            prior,
+            n=n,
+            draws=draws,
+            tune=draws,
+            seed=seed,
+            simulate=(lambda s: loaded.simulate(seed=s, **which)) if truth == "example" else None,
+            workers=workers,
+            keep=keep,
+            **options,
+        )
+        wait.whole = not found.attrs["interrupted"]
     table = coverage(found)
-    print(_markdown(table))
+    lines = [markdown(table)]
     if table.attrs["interrupted"]:
-        print(f"{table.attrs['interrupted']}; the same words go on from there")
-    print(
+        lines.append(f"{table.attrs['interrupted']}; the same words go on from there")
+    lines.append(
         f"{table.attrs['n']} data sets, truth {table.attrs['truth']}, "
         f"{table.attrs['divergences']} divergences, {time.perf_counter() - started:.0f} s"
     )
+    if form != "table":
+        print(*lines[1:], sep="\n", file=sys.stderr)
+    _put(table.reset_index(), form, output, lambda: "\n".join(lines))
 
 
 @app.command()
@@ -312,6 +374,7 @@ def demo(
     output: Annotated[Path, typer.Option("--output", help="folder")] = Path("out"),
 ) -> None:
     """Audit, fit the example, compare with print, write a report."""
+    from bayesmig.showing import print_comparison, print_rows
     from bayesmig.study import list_studies, load_study
 
     started = time.perf_counter()
@@ -327,12 +390,13 @@ def demo(
         f"\n1. The printed numbers: {len(failed)} of {len(table)} checks do not hold.  "
         f"`bayesmig audit {loaded.name}` says which and why."
     )
-    _print_rows(
+    print_rows(
         [
             {"check": str(check), "fails": str(len(rows)), "where, for one": rows["where"].iloc[0]}
             for check, rows in failed.groupby("check", sort=False)
         ],
         "",
+        console,
     )
     data = loaded.example()
     kind = "SYNTHETIC" if data.attrs["synthetic"] else "as printed"
@@ -342,12 +406,11 @@ def demo(
 
     from bayesmig.comparison import compare as compare_fit
     from bayesmig.comparison import headline, quantities
-    from bayesmig.reporting import report as write_report
 
     console.print("\n3. Posterior and print")
     shown = headline(fitted)
-    _print_comparison(compare_fit(fitted, quantity=shown))
-    page = write_report(fitted, output)
+    print_comparison(compare_fit(fitted, quantity=shown), console)
+    page = _report(fitted, output)
     console.print(
         f"\n4. Report: {page.resolve()} (open it in a browser); draws: {saved}", soft_wrap=True
     )
@@ -383,9 +446,9 @@ def new(
 def _fit(study: str, data: xr.Dataset, priors: Any, output: Path, **settings: Any) -> xr.DataTree:
     """Fit with progress, draws kept beside the output, and say what was done."""
     console = _console()
-    with console.status("importing PyMC"):
-        from bayesmig import keeping
-        from bayesmig.fitting import fit as fit_study
+    from bayesmig import keeping
+    from bayesmig.fitting import fit as fit_study
+
     folder = keeping.beside(output)
     try:
         fitted = _saying(lambda: fit_study(study, data, priors, keep=folder, **settings))
@@ -485,80 +548,69 @@ def _pairs(pairs: list[str] | None, study: Study, verb: str) -> dict[str, Any]:
     return parse(pairs, study.arguments(verb), words[verb])
 
 
-def _markdown(table: pd.DataFrame) -> str:
-    """Print a table of numbers as Markdown, ready for a model card."""
-    head = [table.index.name or "", *map(str, table.columns)]
-    rows = [
-        [str(name), *(f"{v:.3f}" for v in row)]
-        for name, row in zip(table.index, table.to_numpy(), strict=True)
-    ]
-    lines = [head, ["---", *["---:"] * len(table.columns)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def _console() -> Console:
     from rich.console import Console
 
     return Console()
 
 
-def _print_comparison(comparison: pd.DataFrame) -> None:
-    """Print a comparison, a table for each quantity or one for all that have no coordinates."""
-    from bayesmig.comparison import data_title, is_own, tables, title_of
+def _opened(path: Path) -> xr.DataTree:
+    from bayesmig.saving import open_fit
 
-    kind = "given" if is_own(comparison.attrs) else "printed"
-    for name, table in tables(comparison).items():
-        beside = table.published.notna().any()
-        given = f"{kind}{_percent(table.published_prob)}"
-        shown = []
-        for _, row in table.iterrows():
-            cells = {"": row.label}
-            if beside:
-                cells[given] = _with_interval(
-                    row.published, row.published_low, row.published_high, row.decimals
-                )
-            cells[f"posterior{_percent(table.ci_prob)}"] = _with_interval(
-                row["mean"], row.low, row.high, row.decimals
-            )
-            if beside:
-                cells["wider by"] = _or_blank(row.width_ratio, 1)
-            else:
-                cells |= {"ESS": _or_blank(row.ess, 0), "R-hat": _or_blank(row.r_hat, 3)}
-            if not row.coordinates:
-                cells["contraction"] = _or_blank(row.contraction, 2)
-            shown.append(cells)
-        title = f"{data_title(comparison.attrs)}: {title_of(name, table)}"
-        _print_rows(shown, title)
+    return open_fit(path)
 
 
-def _percent(probability: pd.Series) -> str:
-    """Say the probability of a table's intervals, if they have one in common."""
-    known = probability.dropna().unique()
-    return f" ({known[0]:.0%})" if len(known) == 1 else ""
+def _report(fitted: xr.DataTree, folder: Path, fewest: int = 5) -> Path:
+    """Write a report, and say before how long that takes."""
+    study = fitted.attrs["study"]
+    with waiting(f"drawing from prior and posterior of {study}", f"report {study}"):
+        from bayesmig.reporting import report as write_report
+
+        return write_report(fitted, folder, fewest)
 
 
-def _or_blank(value: float, digits: int) -> str:
-    return "" if math.isnan(value) else f"{value:.{digits}f}"
+def _check_folder(output: Path) -> None:
+    """Raise, before anything long, if a table could not be written."""
+    if output != STDOUT and not output.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(output.parent))
 
 
-def _with_interval(value: float, low: float, high: float, digits: int) -> str:
-    if math.isnan(value):
-        return ""
-    interval = "" if math.isnan(low) else f" ({low:4.{digits}f}, {high:4.{digits}f})"
-    return f"{value:4.{digits}f}{interval}"
+def _put(
+    rows: pd.DataFrame | list[dict[str, str]],
+    form: str,
+    output: Path,
+    text: Callable[[], str] = str,
+) -> None:
+    """Write a table in one of the formats to a file or to standard output."""
+    _check_folder(output)
+    if form == "table":
+        content = text()
+    else:
+        import pandas as pd
 
+        from bayesmig import showing
 
-def _print_rows(rows: list[dict[Any, str]], title: str) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    if not rows:
+        content = {"csv": showing.as_csv, "json": showing.as_json}[form](pd.DataFrame(rows))
+    content = content.removesuffix("\n") + "\n"
+    if output == STDOUT:
+        sys.stdout.write(content)
         return
-    grid = Table(title=Text(plain(title)), box=SIMPLE_HEAD, title_justify="left")
-    for name in rows[0]:
-        left = name in ("", "check", "where", "where, for one", "detail")
-        grid.add_column(str(name), justify="left" if left else "right", no_wrap=name != "detail")
-    for row in rows:
-        grid.add_row(*(Text(plain(value)) for value in row.values()))  # no markup, no escapes
-    _console().print(grid, highlight=False)
+    write(output, content)
+    print(f"wrote {output}: {len(rows)} rows")
+
+
+def _put_comparisons(found: list[pd.DataFrame], output: Path) -> None:
+    """Print comparisons for people, or write what would be printed to a file."""
+    from rich.console import Console
+
+    from bayesmig.showing import print_comparison
+
+    if output == STDOUT:
+        for table in found:
+            print_comparison(table, _console())
+        return
+    buffer = io.StringIO()
+    for table in found:
+        print_comparison(table, Console(file=buffer, width=200))
+    write(output, buffer.getvalue())
+    print(f"wrote {output}: {sum(map(len, found))} rows")

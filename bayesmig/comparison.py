@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import xarray as xr
 from bayesmig.diagnostics import worst_of
 from bayesmig.errors import StudyError, unknown
 from bayesmig.printed import MEASURES, SAMPLE_DIMS, at_label, label_columns
+from bayesmig.showing import Comparison
 
 USUAL = 0.95  # probability of the posterior's interval where print, or a user's file, has none
 COLUMNS = (
@@ -82,6 +83,16 @@ def data_title(attrs: Mapping[Any, Any]) -> str:
     return f"SYNTHETIC DATA: {title}" if plain else title
 
 
+def elements(array: xr.DataArray) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the labels of each element, as a comparison has them, and its draws."""
+    dims = [dim for dim in array.dims if dim not in SAMPLE_DIMS]
+    values = array.transpose(*SAMPLE_DIMS, *dims).values
+    for at in itertools.product(*(range(array.sizes[dim]) for dim in dims)):
+        words = (str(array[dim].values[i]) for dim, i in zip(dims, at, strict=True))
+        where: Any = (..., *at)
+        yield ", ".join(words), values[where]
+
+
 def _decimals(estimate: float) -> int:
     """Digits after the point with which a number is printed."""
     return 0 if np.isnan(estimate) else len(f"{estimate:.10f}".rstrip("0").partition(".")[2])
@@ -93,8 +104,12 @@ def _digits(sd: float) -> int:
 
 
 def compare(
-    fitted: xr.DataTree, ci_prob: float | None = None, quantity: str | list[str] | None = None
-) -> pd.DataFrame:
+    fitted: xr.DataTree,
+    ci_prob: float | None = None,
+    quantity: str | list[str] | None = None,
+    *,
+    full: bool = False,
+) -> Comparison:
     """Set each posterior beside the number that the paper prints.
 
     Works on a fit from a file, in a process that has not seen the model.
@@ -106,6 +121,8 @@ def compare(
         Probability of the posterior's interval; each printed interval's own by default.
     quantity : str or list of str, optional
         Only these; also estimands that nobody printed.
+    full : bool
+        Whether the table prints all of its columns, and not only the numbers of most use.
 
     Returns
     -------
@@ -138,19 +155,23 @@ def compare(
     3  percent a year        4.4            4.1             4.7             0.9
     """
     if is_own(fitted.attrs):
-        return summary(fitted, ci_prob, quantity)
+        return summary(fitted, ci_prob, quantity, full=full)
     names = _asked(fitted, quantity, quantities(fitted))
     printed = published_rows(fitted)
     parts = [
         rows if len(rows := printed[printed.quantity == name]) else _unprinted(fitted, name)
         for name in names
     ]
-    return _compared(fitted, parts, ci_prob)
+    return _compared(fitted, parts, ci_prob, full)
 
 
 def summary(
-    fitted: xr.DataTree, ci_prob: float | None = None, quantity: str | list[str] | None = None
-) -> pd.DataFrame:
+    fitted: xr.DataTree,
+    ci_prob: float | None = None,
+    quantity: str | list[str] | None = None,
+    *,
+    full: bool = False,
+) -> Comparison:
     """Summarise every estimand, with print beside it where there is any.
 
     Parameters
@@ -160,6 +181,8 @@ def summary(
         Probability of the intervals; a printed interval's own, or 0.95, by default.
     quantity : str or list of str, optional
         Only these.
+    full : bool
+        As for `compare`.
 
     Returns
     -------
@@ -187,7 +210,7 @@ def summary(
         there = {tuple(map(str, row)) for row in rows.reindex(columns=dims).to_numpy()}
         rest = [tuple(map(str, row)) not in there for row in every[dims].to_numpy()]
         parts += [rows, every[rest]]
-    return _compared(fitted, parts, ci_prob)
+    return _compared(fitted, parts, ci_prob, full)
 
 
 def _asked(fitted: xr.DataTree, quantity: str | list[str] | None, usual: list[str]) -> list[str]:
@@ -215,8 +238,8 @@ def _unprinted(fitted: xr.DataTree, name: str) -> pd.DataFrame:
 
 
 def _compared(
-    fitted: xr.DataTree, parts: list[pd.DataFrame], ci_prob: float | None
-) -> pd.DataFrame:
+    fitted: xr.DataTree, parts: list[pd.DataFrame], ci_prob: float | None, full: bool
+) -> Comparison:
     """Set draws beside rows of printed numbers."""
     if ci_prob is not None and not 0 < ci_prob < 1:
         raise StudyError(f"ci_prob must be between 0 and 1, got {ci_prob!r}")
@@ -227,7 +250,7 @@ def _compared(
     estimands = fitted["estimands"].to_dataset()
     ess, rhat = worst_of(estimands[names])
     prior_sd = fitted["prior_sd"].to_dataset() if "prior_sd" in fitted else ess * np.nan
-    table = pd.DataFrame(
+    table = Comparison(
         [_compare_row(row, estimands, prior_sd, ess, rhat, ci_prob, usual) for row in records],
         columns=COLUMNS,
     )
@@ -236,6 +259,7 @@ def _compared(
         for name in ("study", "data_title", "synthetic", "own_data")
         if name in fitted.attrs
     }
+    table.full = full
     return table
 
 

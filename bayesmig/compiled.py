@@ -24,6 +24,7 @@ from bayesmig import _upstream
 from bayesmig.errors import StudyError, unknown
 from bayesmig.keeping import STATS, tree
 from bayesmig.signals import deferred
+from bayesmig.waits import sampling
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -193,9 +194,12 @@ class NativeDensity:
                 "the density is zero wherever sampling could start: the data are impossible "
                 "under this graph, or the priors exclude them"
             )
-        chains = _upstream.run_nuts(
-            _nutpie_model(self), STATS, each, seed=seed, progress_bar=progress, **settings
-        )
+        total = settings.get("chains", 1) * (settings.get("draws", 0) + settings.get("tune", 0))
+        with sampling(total, progress) as show:
+            settings |= {"seed": seed, "progress_bar": progress and show is None}
+            if show is not None:
+                settings["progress_callback"] = show
+            chains = _upstream.run_nuts(_nutpie_model(self), STATS, each, **settings)
         if each is not None:
             with deferred():
                 each(chains)

@@ -58,7 +58,24 @@ def diagnose(fitted: xr.DataTree) -> dict[str, Any]:
 
 
 def problems(fitted: xr.DataTree) -> list[str]:
-    """Say in words what is wrong with the draws; empty if nothing is."""
+    """Say in words what is wrong with the draws; empty if nothing is.
+
+    Parameters
+    ----------
+    fitted : DataTree
+
+    Returns
+    -------
+    list of str
+        What is beyond the thresholds of R-hat (1.01), effective draws (400) and energy (0.3),
+        and last what to try.
+
+    Examples
+    --------
+    >>> import bayesmig as bm
+    >>> bm.problems(fit)[-1]  # of 2 chains of 300 draws
+    'try longer chains (draws=600, tune=600)'
+    """
     found, words = attrs.unpack(fitted.attrs, "diagnostics", dict), []
     if fitted.attrs["interrupted"]:
         words.append(str(fitted.attrs["interrupted"]))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmig import contract
+from bayesmig.drawing import SERIES, Series, blank, styled, titled
 from bayesmig.errors import StudyError, unknown
-from bayesmig.plots import new_figure
 from bayesmig.prediction import DRAWS, grid, levels, predict
 from bayesmig.study import load_study
 
@@ -23,6 +23,7 @@ APART = 0.08  # of points of the same level
 WIDTH = 3.4  # inches, of a panel
 
 
+@styled
 def plot_effects(
     fitted: xr.DataTree,
     covariate: str,
@@ -73,38 +74,42 @@ def plot_effects(
     table = grid(own, weight, {**lines, covariate: values})
     chance = predict(fitted, table, group=group, draws=draws, seed=seed)
     outcomes = chance["outcome"].values
-    figure, axes = new_figure(fitted, len(outcomes), sharey=False)
-    figure.set_size_inches(1.5 + WIDTH * len(outcomes), 3.6)
+    figure = blank(1.5 + WIDTH * len(outcomes), 3.8)
+    axes = figure.subplots(1, len(outcomes), squeeze=False)[0]
     tails = ((1 - INTERVAL) / 2, 0.5, (1 + INTERVAL) / 2)
     bands = chance.quantile(tails, "draw").transpose("outcome", "quantile", "person").values
     for axis, outcome, band in zip(axes, outcomes, bands, strict=True):
         for line in range(len(table) // len(values)):
             rows = slice(line * len(values), (line + 1) * len(values))
             words = "".join(f"{name}={table[name].iloc[rows.start]}" for name in lines)
-            _draw(axis, known or values, band[:, rows], words, line, bool(known))
+            how = SERIES[line % len(SERIES)]
+            _draw(axis, known or values, band[:, rows], words, how, APART * line if known else None)
         if known:
             axis.set_xticks(np.arange(len(known)), [str(v) for v in known], parse_math=False)
         axis.set_title(str(outcome), parse_math=False)
         axis.set_xlabel(covariate, parse_math=False)
-        axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel(chance.attrs["units"], parse_math=False)
-    words = f"{figure.get_suptitle()}: {group} group, {INTERVAL:.0%} intervals"
-    figure.suptitle(words, x=0.01, ha="left", fontsize=11, parse_math=False)
     if lines:
-        for text in axes[0].legend(frameon=False).get_texts():
+        for text in axes[0].legend().get_texts():
             text.set_parse_math(False)
-    return figure
+    return titled(figure, fitted, f"{covariate}: {group} group, {INTERVAL:.0%} intervals")
 
 
 def _draw(
-    axis: Any, values: Sequence[Any], band: np.ndarray, words: str, line: int, apart: bool
+    axis: Any,
+    values: Sequence[Any],
+    band: np.ndarray,
+    words: str,
+    how: Series,
+    apart: float | None,
 ) -> None:
-    """Draw one line and its interval, or points of levels."""
+    """Draw one line and its interval, or points of levels that stand ``apart`` from others'."""
     low, middle, high = band
-    if apart:
-        place = np.arange(len(values)) + APART * line
+    if apart is not None:
+        place = np.arange(len(values)) + apart
         error = [middle - low, high - middle]
-        axis.errorbar(place, middle, error, fmt="o", ms=4, color=f"C{line}", label=words or None)
+        style = {"fmt": how.marker, "ms": 4, "color": how.color, "label": words or None}
+        axis.errorbar(place, middle, error, **style)
         return
-    axis.plot(values, middle, color=f"C{line}", label=words or None)
-    axis.fill_between(values, low, high, color=f"C{line}", alpha=0.25, lw=0)
+    axis.plot(values, middle, color=how.color, ls=how.line, label=words or None)
+    axis.fill_between(values, low, high, color=how.color, alpha=0.25, lw=0)

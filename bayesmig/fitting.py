@@ -42,7 +42,9 @@ from bayesmig.ready import Built, Compiled, build, built_from, compile, compiled
 from bayesmig.results import assembled, begun, finished
 from bayesmig.saving import opened, sealed
 from bayesmig.signals import deferred
+from bayesmig.study import load_study
 from bayesmig.threads import one_thread
+from bayesmig.waits import waiting
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -51,6 +53,18 @@ if TYPE_CHECKING:
     from bayesmig.study import Study
 
 SETTINGS = ("draws", "tune", "chains", "seed", "progress", "groups", "sampling", "keep")
+ELSEWHERE = {  # what PyMC, Bambi and nutpie call it, and what it is called here
+    "random_seed": "seed=",
+    "rng": "seed=",
+    "samples": "draws=",
+    "warmup": "tune=",
+    "cores": "sampling={'cores': ...}",
+    "target_accept": "sampling={'target_accept': ...}",
+    "max_treedepth": "sampling={'maxdepth': ...}",
+    "progressbar": "progress=",
+    "progress_bar": "progress=",
+    "idata_kwargs": "groups=",
+}
 
 
 def fit(
@@ -137,7 +151,9 @@ def fit(
     if keep is not None:
         refuse_leftover(Path(keep))
         outputs.check(Path(keep) / START)
-    with _status(progress, "compiling the graph (longest the first time on a machine)"):
+    _refuse_other_names(study, options)
+    name = study if isinstance(study, str) else study.name
+    with waiting(f"compiling the graph of {name}", f"compile {name}", told=progress):
         ready = compile(study, data, priors, **options)
     return sample(ready, asked)
 
@@ -180,7 +196,7 @@ def refit(
     --------
     >>> import bayesmig as bm
     >>> mine = {"intercept": {"dist": "Normal", "mu": -3, "sigma": 0.5}}
-    >>> bm.refit(fit, mine, draws=500, tune=500, progress=False).attrs["prior_set"]
+    >>> bm.refit(fit, mine, progress=False).attrs["prior_set"]
     'default with intercept'
     """
     start = fitted if isinstance(fitted, Compiled) else compiled_from(fitted)
@@ -228,15 +244,20 @@ def sample(ready: Compiled, asked: Mapping[str, Any]) -> xr.DataTree:
     start = begun(ready, prior, said)
     with one_thread(), _keeper(asked.get("keep"), start, density) as keeper:
         bound = time.perf_counter()
-        raw = density.sample(
-            seed=seed,
-            progress=progress,
-            each=keeper.add if keeper else None,
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            **sampling,
-        )
+        size = chains * (draws + tune)
+        name = ready.study.name
+        with waiting(f"sampling {name}", f"sample {name}", size, told=progress) as wait:
+            raw = density.sample(
+                seed=seed,
+                progress=progress,
+                each=keeper.add if keeper else None,
+                draws=draws,
+                tune=tune,
+                chains=chains,
+                **sampling,
+            )
+            made = flat(raw)
+            wait.whole = len(made) == chains and bool(np.isfinite(made).all())
         start.attrs["seconds_to_first_draw"] = sum(ready.seconds.values()) + bound - started
         start.attrs["seconds_sample"] = time.perf_counter() - bound
         try:
@@ -321,6 +342,20 @@ def _completed(
     return fitted
 
 
+def _refuse_other_names(study: Study | str, named: Mapping[str, Any]) -> None:
+    """Answer settings that other libraries call by another name with the name here.
+
+    Raises
+    ------
+    StudyError
+    """
+    for name in named:
+        if name in ELSEWHERE:
+            study = load_study(study) if isinstance(study, str) else study
+            if name not in study.options:
+                raise StudyError(f"{name}= is {ELSEWHERE[name]} here")
+
+
 def _keeper(folder: str | Path | None, start: xr.DataTree, density: NativeDensity) -> Any:
     """Keep draws in a folder, if there is one."""
     if folder is None:
@@ -356,6 +391,7 @@ def _settings(ready: Compiled, asked: Mapping[str, Any]) -> tuple[int, int, int,
 
 def _refit_one(start: Compiled, priors: Any, data: Any, settings: dict[str, Any]) -> xr.DataTree:
     asked = {n: settings.pop(n) for n in list(settings) if n in start.options}
+    _refuse_other_names(start.study, settings)
     for name in settings:
         if name not in SETTINGS:
             raise StudyError(unknown("setting", name, [*SETTINGS, *start.options]))
@@ -371,12 +407,3 @@ def _refit_one(start: Compiled, priors: Any, data: Any, settings: dict[str, Any]
             RecompiledWarning,
         )
     return sample(ready, settings)
-
-
-def _status(progress: bool, words: str) -> Any:
-    """Say what is being waited for, if progress is wanted."""
-    if not progress:
-        return nullcontext()
-    from rich.console import Console
-
-    return Console(stderr=True).status(words)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import xarray as xr
 
-from bayesmig import contract, evaluate
+from bayesmig import contract, evaluate, observed
 from bayesmig.errors import StudyError, unknown
 from bayesmig.ready import Built, build, built_from
 
@@ -24,7 +25,8 @@ MOST = 500_000_000  # numbers in one group: 4 GB
 def add_groups(fitted: xr.DataTree, groups: Iterable[str], seed: int = 1) -> xr.DataTree:
     """Return a fit with more groups: log_likelihood, log_prior, prior, posterior_predictive.
 
-    The graph is built again from what the fit says of itself; nothing is sampled anew.
+    With ``prior`` come ``prior_predictive`` and ``prior_estimands``.  The graph is built again
+    from what the fit says of itself; nothing is sampled anew.
 
     Parameters
     ----------
@@ -101,6 +103,52 @@ def prior_predictive(
     )
 
 
+class Replicated(NamedTuple):
+    """What a fit's graph draws: estimands under the prior, and data from its posterior.
+
+    Attributes
+    ----------
+    prior : Dataset
+        Estimands; the draws that the fit's ``prior_sd`` is of.
+    observed : dict
+        Values of the observed variables.
+    drawn : Dataset
+        The same from the posterior, (chain, draw, ...).
+    """
+
+    prior: xr.Dataset
+    observed: dict[str, np.ndarray]
+    drawn: xr.Dataset
+
+
+def replicated(fitted: xr.DataTree, draws: int = 400) -> Replicated:
+    """Build a fit's graph again and draw what pictures of a fit need.
+
+    Parameters
+    ----------
+    fitted : DataTree
+    draws : int
+        Draws of the posterior to draw data from, thinned from all.
+
+    Raises
+    ------
+    StudyError
+        If the fit has not all that its graph is built of.
+    """
+    built, seed = built_from(fitted), int(fitted.attrs["seed"])
+    model = built.simulating()
+    posterior = fitted["posterior"].to_dataset()
+    every = max(1, posterior.sizes["chain"] * posterior.sizes["draw"] // draws)
+    thin = posterior.isel(draw=slice(None, None, every))
+    point = {rv.name: thin[rv.name].values for rv in built.model.free_RVs}
+    values = evaluate.predictive(model, point, seed)
+    return Replicated(
+        built.prior_estimands(seed),
+        observed.values(model),
+        evaluate.dataset(model, values, DIMS),
+    )
+
+
 def known(groups: Iterable[str]) -> tuple[str, ...]:
     """Return the groups asked for, checked."""
     groups = (groups,) if isinstance(groups, str) else tuple(groups)
@@ -128,8 +176,9 @@ def with_groups(
             values = evaluate.predictive(model, point, seed)
             found["posterior_predictive"] = evaluate.dataset(model, values, DIMS)
         if "prior" in groups:
-            drawn = _prior(model, posterior.sizes["draw"], seed)
-            found["prior"], found["prior_predictive"] = drawn
+            prior, drawn = _prior(model, posterior.sizes["draw"], seed)
+            found["prior"], found["prior_predictive"] = prior, drawn
+            found["prior_estimands"] = built.study.estimands(prior, built.data)
     for name, group in found.items():
         fitted[name] = xr.DataTree(group)
     return fitted
@@ -160,8 +209,8 @@ def _by_unit(fitted: xr.DataTree, built: Built) -> xr.Dataset:
 
 def _prior(model: pm.Model, draws: int, seed: int) -> tuple[xr.Dataset, xr.Dataset]:
     values = {n: v[None] for n, v in evaluate.prior_draws(model, draws, seed).items()}
-    observed = {rv.name for rv in model.observed_RVs}
+    seen = {rv.name for rv in model.observed_RVs}
     return (
-        evaluate.dataset(model, {n: v for n, v in values.items() if n not in observed}, DIMS),
-        evaluate.dataset(model, {n: v for n, v in values.items() if n in observed}, DIMS),
+        evaluate.dataset(model, {n: v for n, v in values.items() if n not in seen}, DIMS),
+        evaluate.dataset(model, {n: v for n, v in values.items() if n in seen}, DIMS),
     )

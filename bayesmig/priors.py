@@ -6,10 +6,12 @@ prints at once.
 
 from __future__ import annotations
 
+import html
 import inspect
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -194,16 +196,56 @@ class PriorSet:
         ]
         return pd.DataFrame(rows).set_index("parameter")
 
+    def rows(self) -> list[dict[str, str]]:
+        """Return ``kind`` (prior, graph or sampler), ``name`` and ``value`` of all in the set.
+
+        Examples
+        --------
+        >>> import bayesmig as bm
+        >>> bm.load_study("emigration").priors().rows()[-1]
+        {'kind': 'prior', 'name': 'generation_gap', 'value': 'Normal(mu=0, sigma=0.1)'}
+        """
+        named = (("prior", self.specs), ("graph", self.options), ("sampler", self.sampling))
+        return [
+            {"kind": kind, "name": name, "value": str(value)}
+            for kind, values in named
+            for name, value in values.items()
+        ]
+
+    def differences(self, other: PriorSet) -> list[str]:
+        """Name what is not the same in another set: parameters, and options with their values.
+
+        Examples
+        --------
+        >>> import bayesmig as bm
+        >>> study = bm.load_study("emigration")
+        >>> study.priors("no_pooling").differences(study.priors())
+        ['factor_scale', 'cell_scale']
+        """
+        every = (*self.specs, *(name for name in other.specs if name not in self.specs))
+        found = [n for n in every if self.specs.get(n) != other.specs.get(n)]
+        for mine, theirs in ((self.options, other.options), (self.sampling, other.sampling)):
+            found += [f"{n}={v!r}" for n, v in mine.items() if n not in theirs or theirs[n] != v]
+            found += [f"no {n}" for n in theirs if n not in mine]
+        return found
+
     def __str__(self) -> str:
-        """Print as a table."""
-        head = f"{self.name}: {self.about}"
+        """Print as a table, with the options of graph and sampler that the set brings."""
+        head = [f"{self.name}: {self.about}"]
+        brought = [
+            f"{what}: {', '.join(f'{n}={v!r}' for n, v in settings.items())}"
+            for what, settings in (("graph", self.options), ("sampler", self.sampling))
+            if settings
+        ]
+        head += [f"  ({'; '.join(brought)})"] if brought else []
         width = max(map(len, self.specs), default=0)
-        return "\n".join([head, *(f"  {n:<{width}}  {s}" for n, s in self.specs.items())])
+        return "\n".join([*head, *(f"  {n:<{width}}  {s}" for n, s in self.specs.items())])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return f"<p><b>{self.name}</b>: {self.about}</p>{self.table().to_html()}"
+        head = f"<p><b>{html.escape(self.name)}</b>: {html.escape(self.about)}</p>"
+        return head + str(self.table().to_html())
 
     def variable(self, name: str, *dims: str, support: str = "real", transform: Any = None) -> Any:
         """Create the parameter in the active PyMC model.
@@ -439,11 +481,24 @@ def as_spec(name: str, value: Any) -> Any:
             type(value).__name__, dict(zip(value.param_names, map(float, given), strict=True))
         )
     if isinstance(value, VariableFactory):
-        return value
+        return _spec_of(value) or value
     raise PriorError(
         f"prior of {name!r}: give a dict with dist, a Spec, a PreliZ distribution, or an object "
         f"with dims and create_variable(name, xdist=False); got {type(value).__name__}"
     )
+
+
+def _spec_of(prior: Any) -> Spec | None:
+    """Return a prior of pymc-extras as a spec, if its numbers are plain ones."""
+    if not type(prior).__module__.startswith("pymc_extras."):
+        return None
+    numbers = getattr(prior, "parameters", None)
+    if not isinstance(numbers, Mapping) or getattr(prior, "transform", None) is not None:
+        return None
+    if not all(isinstance(v, Real | np.ndarray | list | tuple) for v in numbers.values()):
+        return None
+    dims = _as_dims(prior.dims) if prior.dims else None
+    return Spec(str(prior.distribution), dict(numbers), dims)
 
 
 def _create(

@@ -1,17 +1,18 @@
-"""One static page on a fit: comparison, priors, diagnostics, audit, model card."""
+"""One static page on a fit: comparison, priors, checks, diagnostics, audit, model card."""
 
 from __future__ import annotations
 
 import base64
-import io
+import datetime
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from bayesmig import attrs, outputs
+from bayesmig import attrs, outputs, panels
 from bayesmig.comparison import (
     compare,
     data_title,
@@ -22,12 +23,42 @@ from bayesmig.comparison import (
     title_of,
 )
 from bayesmig.diagnostics import problems
-from bayesmig.plots import plot_compare
-from bayesmig.study import load_study
+from bayesmig.drawing import svg
+from bayesmig.errors import BayesmigError
+from bayesmig.groups import replicated
+from bayesmig.plots import forest
+from bayesmig.printed import SAMPLE_DIMS
+from bayesmig.study import Study, load_study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LETTERS = 24  # of a line of a label in a forest plot, so narrow that a phone shows them
+COLUMNS = {
+    "{kind}": "What {source}, with its interval at the probability in brackets, and what is to be "
+    "known of it.",
+    "posterior mean": "Mean of the draws, with an interval of equal tails at the probability of "
+    "the {kind} one, or at that in brackets.",
+    "sd": "Standard deviation of the draws.",
+    "difference": "Posterior mean less the {kind} number, in {kind} standard errors: beyond 2 "
+    "either way they disagree by more than the {kind} interval allows.",
+    "overlap": "What both intervals cover, as a share of what either covers: 1 if they are the "
+    "same, 0 if they are apart.",
+    "width ratio": "Width of the posterior interval over that of the {kind} one, at the same "
+    "probability: above 1 the model is less certain.",
+    "contraction": "The share of the prior's variance that the data have taken away: near 1 the "
+    "data decide, near 0 the prior does.",
+    "ESS": "Effective draws, the lower of bulk and tail: independent draws that would say as much. "
+    "From 400 on an interval is to be trusted.",
+    "R-hat": "Whether the chains agree: up to 1.01 they do.",
+}
 
 
 def report(fitted: xr.DataTree, folder: str | Path, fewest: int = 5) -> Path:
     """Write ``report.html`` into a folder; it opens without a network.
+
+    The graph is built again to draw from the prior and to draw data from the posterior; of a
+    fit that has not all that this needs, the page says so.
 
     Parameters
     ----------
@@ -37,7 +68,8 @@ def report(fitted: xr.DataTree, folder: str | Path, fewest: int = 5) -> Path:
         Made if it is not there.
     fewest : int
         Cells of fewer people are not shown, where the estimands say of how many people each
-        is (a coordinate ``people``); 0 shows all.
+        is (a coordinate ``people``), nor are groups of fewer in the pictures of data; 0 shows
+        all.
 
     Returns
     -------
@@ -51,37 +83,58 @@ def report(fitted: xr.DataTree, folder: str | Path, fewest: int = 5) -> Path:
     'out/report.html'
     """
     import jinja2
-    from markdown_it import MarkdownIt
 
     study = load_study(fitted.attrs["study"])
+    whole = fitted
     fitted, hidden = without_few(fitted, fewest)
-    template = (Path(__file__).parent / "report.html").read_text(encoding="utf-8")
+    here = Path(__file__).parent
+    template, css, script = (
+        (here / f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
+    )
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment.filters["number"] = _number
     own = is_own(fitted.attrs)
     audit = study.audit()
+    table = compare(fitted)
+    parts = [_part(fitted, name, rows) for name, rows in tables(table).items()]
+    priors, unused = _priors(fitted)
+    checks, unchecked = _checks(whole, fitted, study, fewest)
     diagnostics = attrs.unpack(fitted.attrs, "diagnostics", dict)
-    table = compare(fitted).assign(given=lambda t: t.published.notna())
-    environment.filters["number"] = _number
-    card = _model_of(study.card) if own else study.card
+    files = {part["file"]: _csv(part["table"]) for part in parts} | {
+        "audit": _csv(audit),
+        "priors": _csv_of(("parameter", "prior"), priors),
+    }
     page = environment.from_string(template).render(
         study=study,
         heading=data_title(fitted.attrs) if own else study.title,
         own=own,
-        kind="given" if own else "printed",
+        kind=_kind(own),
+        columns=_columns(own, any(part["beside"] for part in parts)),
         attrs=fitted.attrs,
+        today=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        made=str(fitted.attrs.get("made", "")),
         hidden=hidden,
         fewest=fewest,
         left_out=fitted["data"].attrs.get("left_out", "") if "data" in fitted else "",
         problems=problems(fitted),
         clean="" if problems(fitted) else _clean(diagnostics),
-        plot=_png(fitted) if quantities(fitted) else "",
-        comparison={title_of(n, t): t.to_dict("records") for n, t in tables(table).items()},
+        forests=_forests(fitted),
+        comparison=parts,
         audit_failed=audit[~audit.holds].to_dict("records"),
         audit_held=audit[audit.holds].to_dict("records"),
+        prior_about=str(fitted.attrs["priors"]).partition("\n")[0],
+        priors=priors,
+        unused=unused,
         options=attrs.unpack(fitted.attrs, "options", dict),
+        checks=checks,
+        unchecked=unchecked,
         diagnostics=diagnostics,
         versions=attrs.unpack(fitted.attrs, "versions", dict),
-        card=MarkdownIt("commonmark", {"html": False}).enable("table").render(card),
+        card=_html(_model_of(study.card) if own else study.card),
+        files=files,
+        css=css,
+        script=script,
+        script_hash=_hash(script),
     )
     return outputs.write(Path(folder) / "report.html", page)
 
@@ -113,6 +166,134 @@ def without_few(fitted: xr.DataTree, fewest: int) -> tuple[xr.DataTree, int]:
     return shown, int(few.sum())
 
 
+def _kind(own: bool) -> str:
+    return "given" if own else "printed"
+
+
+def _columns(own: bool, beside: bool) -> dict[str, str]:
+    """A sentence on each column of a comparison."""
+    names = {"kind": _kind(own), "source": "the data give" if own else "the paper prints"}
+    of_print = ("{kind}", "difference", "overlap", "width ratio")
+    return {
+        name.format(**names): words.format(**names)
+        for name, words in COLUMNS.items()
+        if beside or name not in of_print
+    }
+
+
+def _part(fitted: xr.DataTree, name: str, rows: pd.DataFrame) -> dict[str, Any]:
+    """One table of a comparison, as the page shows it."""
+    first = fitted["estimands"].to_dataset()[rows.quantity.iloc[0]]
+    dims = [str(dim).replace("_", " ") for dim in first.dims if dim not in SAMPLE_DIMS]
+    return {
+        "title": title_of(name, rows),
+        "file": re.sub(r"\W+", "_", name),
+        "what": ", ".join(dims) or "number",
+        "beside": bool(rows.published.notna().any()),
+        "rows": rows.to_dict("records"),
+        "table": rows.drop(columns=["label", "decimals"]),
+    }
+
+
+def _forests(fitted: xr.DataTree) -> list[dict[str, str]]:
+    """Forest plots of the headline numbers, or of the first two quantities."""
+    if not quantities(fitted):
+        return []
+    first = headline(fitted)
+    groups = [first] if len(first) > 1 else [[name] for name in quantities(fitted)[:2]]
+    found = []
+    for k, names in enumerate(groups):
+        table = compare(fitted, None, names)
+        figure = forest(fitted, table, names, LETTERS)
+        figure.suptitle("")  # the page has it
+        known = table[table.overlap.notna()]
+        words = f"{', '.join(name.replace('_', ' ') for name in names)}: "
+        words += f"posterior means and intervals of {len(table)} numbers"
+        alt = f"Forest plot of {words}"
+        if len(known):
+            kind = _kind(is_own(fitted.attrs))
+            both = f"{int((known.overlap > 0).sum())} of {len(known)} intervals overlap"
+            words += f", and the {kind} ones; {both}"
+            alt += f" beside the {kind} ones; {both}"
+        found.append({"svg": svg(figure, f"forest{k}"), "alt": f"{alt}.", "words": f"{words}."})
+    return found
+
+
+def _checks(
+    whole: xr.DataTree, shown: xr.DataTree, study: Study, fewest: int
+) -> tuple[list[tuple[str, dict[str, str]]], str]:
+    """Pictures of draws, priors and data, and why there are none of some."""
+    if not quantities(shown):
+        return [], ""
+    found = [("Do the chains agree?", panels.ranks(shown))]
+    said = ""
+    try:
+        again = replicated(whole)
+    except (BayesmigError, NotImplementedError) as error:  # a distribution that cannot be drawn
+        said = f"Nothing was drawn from the prior, and no data from the posterior: {error}."
+    else:
+        prior = panels.prior_posterior(shown, again.prior)
+        found.append(("What do the priors decide?", prior))
+        people = study.people is None or bool(study.people)
+        for name, seen in again.observed.items():
+            if seen.size:
+                panel = panels.predictive(seen, again.drawn[name], people, fewest)
+                title = f"Does the model draw data like these? {name.replace('_', ' ')}"
+                found.append((title, panel))
+    pictures = [
+        (title, {"svg": svg(panel.figure, f"check{k}"), "alt": panel.alt, "words": panel.words})
+        for k, (title, panel) in enumerate(found)
+    ]
+    return pictures, said
+
+
+def _priors(fitted: xr.DataTree) -> tuple[list[tuple[str, str]], list[str]]:
+    """Names and priors of the set that the graph has, and names of the others."""
+    lines = re.findall(r"^  (\w+) +(.*(?:\n(?!  \w).*)*)", str(fitted.attrs["priors"]), flags=re.M)
+    free = set(map(str, fitted["posterior"].data_vars))
+    known = [(name, words.strip()) for name, words in lines if name in free]
+    return known, [name for name, _ in lines if name not in free]
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return str(table.map(outputs.cell).to_csv(index=False))
+
+
+def _csv_of(columns: tuple[str, ...], rows: list[tuple[str, str]]) -> str:
+    import pandas as pd
+
+    return _csv(pd.DataFrame(rows, columns=list(columns)))
+
+
+def _hash(script: str) -> str:
+    """The source of scripts that the page's own policy allows: this one and no other."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
+
+
+def _html(card: str) -> str:
+    """Render a model card below the page's own headings, its tables as the page's are."""
+    from markdown_it import MarkdownIt
+
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens, heads, column = reader.parse(card), [""], 0
+    for at, token in enumerate(tokens):
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
+        elif token.type == "table_open":
+            token.attrSet("class", "rows")
+            heads = []
+        elif token.type == "tr_open":
+            column = 0
+        elif token.type == "th_open":
+            token.attrSet("scope", "col")
+            heads.append(tokens[at + 1].content)
+        elif token.type == "td_open":
+            token.attrSet("data-label", heads[column])
+            column += 1
+    return str(reader.renderer.render(tokens, reader.options, {}))
+
+
 def _model_of(card: str) -> str:
     """Return of a model card what is true of other data than the paper's too."""
     parts = re.split(r"^(?=## )", card, flags=re.M)
@@ -135,11 +316,3 @@ def _clean(diagnostics: Mapping[str, Any]) -> str:
 def _number(value: float, digits: int, sign: str = "") -> str:
     """Print a number, or a dash where there is none."""
     return "–" if value != value else f"{value:{sign}.{digits}f}"
-
-
-def _png(fitted: xr.DataTree) -> str:
-    buffer = io.BytesIO()
-    first = headline(fitted)
-    shown = first if len(first) > 1 else quantities(fitted)[:2]
-    plot_compare(fitted, shown).savefig(buffer, format="png", dpi=130)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -202,6 +203,7 @@ def _attributes(built: Built, settings: Mapping[str, Any]) -> dict[str, Any]:
         "priors": str(built.priors),
         "priors_toml": toml,
         **settings,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "sampler": "nutpie NUTS",
         "versions": attrs.pack({name: _version(name) for name in LIBRARIES}),
     }

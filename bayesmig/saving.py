@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,7 +154,8 @@ def open_fit(path: str | Path) -> xr.DataTree:
     Warns
     -----
     DataWarning
-        If the file has no checksum, as those that ``fit.to_netcdf`` writes.
+        If the file has no checksum, as those that ``fit.to_netcdf`` writes; if it was made
+        with another major version of a library.
 
     Examples
     --------
@@ -167,7 +169,23 @@ def open_fit(path: str | Path) -> xr.DataTree:
     check(fitted, str(path))
     if not whole:
         warn(f"{path} has no checksum: bm.save_fit writes one", DataWarning)
+    others = _other_versions(attrs.unpack(fitted.attrs, "versions", dict))
+    if others:
+        warn(f"{path} was made with {', '.join(others)}: numbers may differ", DataWarning)
     return fitted
+
+
+def _other_versions(made: Mapping[str, Any]) -> list[str]:
+    """Say which libraries have another major version here than a fit was made with."""
+    found = []
+    for name, its in made.items():
+        try:
+            here = version(name)
+        except PackageNotFoundError:
+            continue
+        if str(its).partition(".")[0] != here.partition(".")[0]:
+            found.append(f"{name} {its}, here is {here}")
+    return found
 
 
 def opened(path: str | Path) -> xr.DataTree:
@@ -220,9 +238,11 @@ def check(fitted: xr.DataTree, where: str) -> None:
         raise StudyError(f"{where} is not a fit of bayesmig: it has groups {list(fitted.children)}")
     made = fitted.attrs.get("format")
     if made != FORMAT:
+        newer = made is not None and hasattr(made, "__index__") and int(made) > FORMAT
         raise StudyError(
             f"{where} has format {1 if made is None else made}, this version reads {FORMAT}: "
-            "fit again, or open it with the version that made it "
+            + ("install a newer bayesmig" if newer else "fit again")
+            + ", or open it with the version that made it "
             f"({fitted.attrs.get('versions', 'unknown')})"
         )
     for words in _lacks(fitted):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -77,6 +78,16 @@ class Study:
 
     def __repr__(self) -> str:
         return f"<study {self.name}: {self.title}>"
+
+    def _repr_html_(self) -> str:
+        sets = "".join(
+            f"<li><code>{html.escape(name)}</code>: {html.escape(about)}</li>"
+            for name, about in self.prior_sets.items()
+        )
+        return (
+            f"<p><b>{html.escape(self.name)}</b>: {html.escape(self.title)}</p>"
+            f"<p>{html.escape(self.citation)}</p><p>Sets of priors:</p><ul>{sets}</ul>"
+        )
 
     @overload
     def part(self, module: Literal["data"]) -> contract.Data: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +11,10 @@ import pandas as pd
 import xarray as xr
 
 from bayesmig import evaluate
+from bayesmig.drawing import INK, POSTERIOR, PRINTED, SERIES, Series, new_figure, styled
 from bayesmig.models.snapshot import printed
 from bayesmig.models.snapshot.estimands import by_length
 from bayesmig.models.snapshot.paper import PROB
-from bayesmig.plots import new_figure
 from bayesmig.ready import built_from
 from bayesmig.saving import data_of
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DRAWS = 400  # for expected frequencies and their bands, thinned from all
-MODEL, SAMPLE, OTHERS = "#1b5e8c", "#222222", ("#c1440e", "#7a8b2f")
+MODEL, SAMPLE = POSTERIOR, INK
 KINDS = ("single", "repeat")
 
 
@@ -220,16 +221,21 @@ def _expected(fitted: xr.DataTree, data: xr.Dataset) -> dict[str, tuple[np.ndarr
 
 def plots(fitted: xr.DataTree, ci_prob: float = PROB) -> Mapping[str, Figure]:
     """Draw Figures 2-7, by title."""
+    drawn = {
+        "Figure 2: mean trips to date": (_draw_trip_means, 1),
+        "Figure 3: departures": (partial(_draw_kinds, departures), 2),
+        "Figure 4: sojourns": (partial(_draw_kinds, sojourns), 2),
+        "Figure 5: crossings": (_draw_crossings, 1),
+        "Figure 6: emigration hazards": (_draw_hazards, 1),
+        "Figure 7: population": (_draw_population, 1),
+    }
     return {
-        "Figure 2: mean trips to date": _plot(fitted, _draw_trip_means, 1, ci_prob),
-        "Figure 3: departures": _plot(fitted, partial(_draw_kinds, departures), 2, ci_prob),
-        "Figure 4: sojourns": _plot(fitted, partial(_draw_kinds, sojourns), 2, ci_prob),
-        "Figure 5: crossings": _plot(fitted, _draw_crossings, 1, ci_prob),
-        "Figure 6: emigration hazards": _plot(fitted, _draw_hazards, 1, ci_prob),
-        "Figure 7: population": _plot(fitted, _draw_population, 1, ci_prob),
+        title: _plot(fitted, title, draw, panels, ci_prob)
+        for title, (draw, panels) in drawn.items()
     }
 
 
+@styled
 def plot_populations(fits: Mapping[str, xr.DataTree], ci_prob: float = PROB) -> Figure:
     """Draw the population in the last year under several priors, beside print.
 
@@ -240,36 +246,41 @@ def plot_populations(fits: Mapping[str, xr.DataTree], ci_prob: float = PROB) -> 
     ci_prob : float
     """
     first = next(iter(fits.values()))
-    figure, (axis,) = new_figure(first, 1)
-    figure.set_figheight(1.3 + 0.33 * (len(fits) + 1))
+    figure, (axis,) = new_figure(first, 1, "Population by prior")
+    figure.set_figheight(1.6 + 0.33 * (len(fits) + 1))
     tables = [population(fitted, ci_prob).iloc[-1] for fitted in fits.values()]
     heights = np.arange(len(fits), 0, -1)
     axis.hlines(heights, [t.low for t in tables], [t.high for t in tables], color=MODEL, lw=2.4)
     axis.plot([t["mean"] for t in tables], heights, "o", color=MODEL)
     rows = first["published"].to_dataset().to_dataframe()
     for row in rows[rows.quantity.str.startswith("population_")].itertuples():
-        axis.hlines(0, row.ci_low, row.ci_high, color=OTHERS[0], lw=1.4)
-        axis.plot(row.estimate, 0, "D", color=OTHERS[0], mfc="white")
-        axis.axvspan(row.ci_low, row.ci_high, color=OTHERS[0], alpha=0.07, lw=0)
+        axis.hlines(0, row.ci_low, row.ci_high, color=PRINTED, lw=1.4)
+        axis.plot(row.estimate, 0, "D", color=PRINTED, mfc="white")
+        axis.axvspan(row.ci_low, row.ci_high, color=PRINTED, alpha=0.07, lw=0)
     axis.set_yticks([*heights, 0], [*fits, "printed"], parse_math=False)
     axis.set(xlabel=f"in the United States at the end of {tables[0].name}, millions")
-    axis.set(xlim=(0, None), title=f"posterior mean and {ci_prob:.0%} interval by prior")
-    axis.spines[["top", "right"]].set_visible(False)
+    axis.set(
+        xlim=(0, None),
+        ylim=(-0.6, len(fits) + 0.6),
+        title=f"posterior mean and {ci_prob:.0%} interval by prior",
+    )
     return figure
 
 
-def _plot(fitted: xr.DataTree, draw: Any, panels: int, ci_prob: float) -> Figure:
-    figure, axes = new_figure(fitted, panels)
+@styled
+def _plot(fitted: xr.DataTree, title: str, draw: Any, panels: int, ci_prob: float) -> Figure:
+    figure, axes = new_figure(fitted, panels, title)
     draw(axes, fitted, ci_prob)
     for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.legend(frameon=False, fontsize=8)
+        axis.legend()
     return figure
 
 
-def _band(axis: Any, table: pd.DataFrame, middle: str, label: str, color: str = MODEL) -> None:
-    axis.fill_between(table.index, table.low, table.high, color=color, alpha=0.2, lw=0)
-    axis.plot(table.index, table[middle], color=color, lw=1.6, label=label)
+def _band(
+    axis: Any, table: pd.DataFrame, middle: str, label: str, series: Series = SERIES[0]
+) -> None:
+    axis.fill_between(table.index, table.low, table.high, color=series.color, alpha=0.2, lw=0)
+    axis.plot(table.index, table[middle], color=series.color, ls=series.line, lw=1.6, label=label)
 
 
 def _draw_trip_means(axes: Any, fitted: xr.DataTree, ci_prob: float) -> None:
@@ -293,8 +304,8 @@ def _draw_kinds(make: Any, axes: Any, fitted: xr.DataTree, ci_prob: float) -> No
 
 def _draw_crossings(axes: Any, fitted: xr.DataTree, ci_prob: float) -> None:
     table = crossings(fitted, ci_prob)
-    for kind, color in (("solitary", OTHERS[0]), ("circular", MODEL)):
-        _band(axes[0], table.loc[kind], "mean", f"{kind}, {ci_prob:.0%} interval", color)
+    for kind, series in (("solitary", SERIES[1]), ("circular", SERIES[0])):
+        _band(axes[0], table.loc[kind], "mean", f"{kind}, {ci_prob:.0%} interval", series)
     axes[0].set(xlabel="year", ylabel="crossings, millions")
 
 
@@ -303,8 +314,10 @@ def _draw_hazards(axes: Any, fitted: xr.DataTree, ci_prob: float) -> None:
     _band(axes[0], table, "mean", f"a random trip, {ci_prob:.0%} interval")
     axes[0].plot(table.index, table["sample"], "o", color=SAMPLE, ms=4, label="raw sample")
     published = [c for c in table if c not in ("mean", "low", "high", "sample")]
-    for name, color in zip(published, OTHERS, strict=True):
-        axes[0].step(table.index, table[name], where="mid", color=color, label=name)
+    for name, series in zip(published, cycle(SERIES[1:]), strict=False):
+        axes[0].step(
+            table.index, table[name], where="mid", color=series.color, ls=series.line, label=name
+        )
     axes[0].set(xlabel="year of the stay", ylabel="chance to leave", ylim=(0, None))
     axes[0].set_xticks([1, *range(5, table.index[-1] + 1, 5)])
 
@@ -316,7 +329,7 @@ def _draw_population(axes: Any, fitted: xr.DataTree, ci_prob: float) -> None:
     for row in rows[rows.quantity == f"population_{table.index[-1]}"].itertuples():
         error = [[row.estimate - row.ci_low], [row.ci_high - row.estimate]]
         axes[0].errorbar(
-            table.index[-1], row.estimate, error, fmt="D", color=OTHERS[0], mfc="white",
+            table.index[-1], row.estimate, error, fmt="D", color=PRINTED, mfc="white",
             label="printed", capsize=3,
         )  # fmt: skip
     axes[0].set(xlabel="year", ylabel="in the United States, millions", ylim=(0, None))

@@ -11,7 +11,7 @@ from fits import OWN_CELLS, OWN_ESTIMATES, OWN_NAME, STUDY, own, small, syntheti
 from lazily import lazily
 
 import bayesmig as bm
-from bayesmig.plots import POSTERIOR, PRINTED
+from bayesmig.drawing import POSTERIOR, PRINTED
 
 az = lazily("arviz")
 colors = lazily("matplotlib.colors")

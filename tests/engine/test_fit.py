@@ -196,6 +196,9 @@ def test_chains_are_not_copies_of_each_other():
         ({"residuel": "hazard"}, "unknown option 'residuel' (did you mean 'residual'?); valid: "),
         ({"residual": "share"}, "residual='share'; valid: probability, hazard"),
         ({"residual_inflation": 0}, "residual_inflation must be a positive number, got 0"),
+        ({"random_seed": 3}, "random_seed= is seed= here"),
+        ({"target_accept": 0.99}, "target_accept= is sampling={'target_accept': ...} here"),
+        ({"cores": 2}, "cores= is sampling={'cores': ...} here"),
         ({"groups": "log_lik"}, "valid: log_likelihood, log_prior, prior, posterior_predictive"),
     ],
 )

@@ -296,6 +296,41 @@ def test_foreign_objects_do_not_go_into_toml(study):
     assert "intercept" in said(study.priors(intercept=Foreign("outcome")).to_toml)
 
 
+class Prior:
+    """As pymc-extras has it."""
+
+    def __init__(self, distribution, dims=(), transform=None, **parameters):
+        self.distribution, self.dims, self.transform = distribution, dims, transform
+        self.parameters = parameters
+
+    def create_variable(self, name, xdist=False):
+        raise AssertionError("never called")
+
+
+Prior.__module__ = "pymc_extras.prior"
+
+
+def test_a_plain_prior_of_pymc_extras_is_a_spec(study):
+    chosen = study.priors(
+        generation_gap=Prior("Normal", mu=0, sigma=0.2),
+        intercept=Prior("Normal", ("outcome",), mu=np.zeros(5), sigma=1.5),
+    )
+    assert chosen.specs["generation_gap"] == bm.Spec("Normal", {"mu": 0, "sigma": 0.2})
+    assert chosen.specs["intercept"].dims == ("outcome",)
+    assert "sigma = 0.2" in chosen.to_toml()  # what a fit is built again from
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        Prior("Normal", mu=0, sigma=Prior("HalfNormal", sigma=1)),
+        Prior("Normal", mu=0, sigma=1, transform="exp"),
+    ],
+)
+def test_another_prior_of_pymc_extras_stays_what_it_is(study, prior):
+    assert study.priors(intercept=prior).specs["intercept"] is prior
+
+
 # Mistakes
 
 

@@ -15,8 +15,9 @@ ERRORS = ["BayesmigError", "DataError", "PriorError", "StudyError"]
 WARNINGS = ["CacheWarning", "DataWarning", "ConvergenceWarning", "RecompiledWarning"]
 PROMISED = """
     list_studies load_study register_study summary fit refit compile open_fit save_fit recover
-    discard compare plot_compare report sensitivity calibrate coverage prior_predictive
-    add_groups rebase loo kfold predict comparisons plot_effects Study PriorSet Spec
+    discard compare plot_compare plot_fits plot_prior_posterior problems report sensitivity
+    calibrate coverage prior_predictive add_groups rebase loo kfold predict comparisons
+    plot_effects Study PriorSet Spec
 """.split()
 
 

@@ -1,17 +1,24 @@
 """The page on a fit: what is on it, and that it needs nothing else."""
 
 import base64
+import datetime
 import errno
+import hashlib
 import html
+import io
 import json
 import os
 import re
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
-from fits import OWN_CELLS, OWN_NAME, STUDY, own, small, synthetic
+from fits import OWN_CELLS, OWN_NAME, STUDY, own, small
+from toy.fits import toy_fit
 
 import bayesmig as bm
+from bayesmig import saving
+from bayesmig.reporting import COLUMNS
 
 
 class Page(HTMLParser):
@@ -56,6 +63,7 @@ def test_the_comparison_is_on_it(page):
             row["coordinates"],
             f"{row['published']:.1f}",
             f"{row['published_low']:.1f}, {row['published_high']:.1f} (90 %)",
+            *filter(None, [row["note"]]),  # beside the number
             f"{row['mean']:.2f}",
             f"{row['low']:.2f}, {row['high']:.2f}",
             f"{row['sd']:.2f}",
@@ -70,9 +78,14 @@ def test_the_comparison_is_on_it(page):
 
 
 def test_the_priors_and_options_are_on_it(page):
-    assert spaced(str(STUDY.priors())) in page.text
+    chosen = STUDY.priors()
+    assert f"{chosen.name}: {chosen.about}" in page.text
+    there = [name for name in chosen.specs if name in small()["posterior"]]
+    assert len(there) >= 3
+    for name, spec in chosen.specs.items():
+        assert (f"{name} {spec}" in page.text) == (name in there), name
     for name, value in STUDY.options.items():
-        assert f"{name} = {value}" in page.text
+        assert f"{name} {value}" in page.text
 
 
 def test_the_audit_is_on_it(page):
@@ -108,15 +121,56 @@ def test_doubts_about_the_draws_are_on_it(page):
     assert f"bulk ESS below 400 in {diagnostics['ess_bulk']['beyond']} quantities" in page.text
 
 
-def test_the_plot_is_in_it(page):
-    (source,) = [value for tag, name, value in page.attributes if (tag, name) == ("img", "src")]
-    kind, data = source.split(",", 1)
-    assert kind == "data:image/png;base64"
-    assert base64.b64decode(data, validate=True).startswith(b"\x89PNG\r\n\x1a\n")
+def test_pictures_are_in_it_and_say_what_they_show(page):
+    assert page.tags.count("svg") == page.tags.count("figure") >= 4
+    alts = [v for tag, name, v in page.attributes if (tag, name) == ("div", "aria-label")]
+    assert len(alts) == page.tags.count("svg")
+    assert alts[0].startswith("Forest plot of emigration: ")
+    assert "4 numbers beside the printed ones" in alts[0]
+    for title in ("Do the chains agree?", "What do the priors decide?"):
+        assert title in page.text
+    assert re.search(r"\d+ of 20 observed values lie within the 90% interval", page.text)
+
+
+def test_a_fit_without_its_people_says_what_cannot_be_drawn(tmp_path):
+    fitted = saving.without_respondents(toy_fit())
+    page = Page(bm.report(fitted, tmp_path).read_text(encoding="utf-8"))
+    assert "Nothing was drawn from the prior, and no data from the posterior: " in page.text
+    assert "this fit was saved without respondents." in page.text
+    assert "Do the chains agree?" in page.text
+
+
+def test_it_says_what_the_columns_are_and_when_it_was_made(page):
+    for name in ("overlap", "width ratio", "contraction", "R-hat"):
+        (words,) = [w for n, w in COLUMNS.items() if n == name]
+        assert words.format(kind="printed") in page.text
+    today = datetime.datetime.now(datetime.UTC).date()
+    assert f"Page of {today}" in page.text
+    assert f"sampled {small().attrs['made'][:10]}" in page.text
+
+
+def test_its_tables_are_in_it_as_csv(written):
+    source = written.partition('<script type="application/json" id="tables">')[2]
+    files = json.loads(source.partition("</script>")[0])
+    whole = bm.compare(small())
+    assert set(files) == {*whole.quantity, "audit", "priors"}
+    for quantity in whole.quantity.unique():
+        found = pd.read_csv(io.StringIO(files[quantity]), keep_default_na=False)
+        rows = pd.DataFrame(whole[whole.quantity == quantity]).reset_index(drop=True)
+        pd.testing.assert_frame_equal(found, rows, rtol=1e-12)
+    assert len(pd.read_csv(io.StringIO(files["audit"]))) == len(STUDY.audit())
+
+
+def test_its_policy_lets_one_script_run(written, page):
+    (policy,) = [v for tag, name, v in page.attributes if v.startswith("default-src 'none'")]
+    (script,) = re.findall(r"<script>(.*?)</script>", written, flags=re.S)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
 
 
 def test_nothing_is_loaded_from_a_network(page):
-    assert not {"script", "link", "iframe", "object", "embed", "base"} & set(page.tags)
+    assert page.tags.count("script") == 2  # the tables, and what hands them out
+    assert not {"link", "iframe", "object", "embed", "base", "img"} & set(page.tags)
     loads = [
         (tag, name, value)
         for tag, name, value in page.attributes
@@ -147,9 +201,9 @@ def test_names_from_a_user_s_file_are_no_markup(tmp_path):
 
 
 def test_simulated_data_are_said_to_be(tmp_path, page):
-    text = Page(bm.report(synthetic(), tmp_path).read_text(encoding="utf-8")).text
+    text = Page(bm.report(toy_fit(), tmp_path).read_text(encoding="utf-8")).text
     assert "These data are SYNTHETIC" in text
-    assert text.index("SYNTHETIC") < text.index("Posterior and print")
+    assert text.index("SYNTHETIC") < text.index("Page of")
     assert "SYNTHETIC" not in page.text
 
 
@@ -166,6 +220,6 @@ def test_a_report_that_fails_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "write", full)
     for folder in (old.parent, tmp_path / "new"):
         with pytest.raises(OSError, match="disk full"):
-            bm.report(small(), folder)
+            bm.report(toy_fit(), folder)
     assert old.read_bytes() == b"what was there"
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == [old]

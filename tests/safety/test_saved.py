@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import warnings
+from importlib.metadata import version
 
 import h5py
 import numpy as np
@@ -95,9 +96,21 @@ def test_a_checksum_that_is_cut_off_is_missed(saved, content):
 def test_another_format_is_named(tmp_path):
     tree = fit()
     tree.attrs["format"] = 99
-    refused(bm.save_fit(tree, tmp_path / "new.nc"), "format 99")
+    refused(bm.save_fit(tree, tmp_path / "new.nc"), "format 99.*install a newer bayesmig")
     del tree.attrs["format"]
-    refused(bm.save_fit(tree, tmp_path / "old.nc"), "format 1")
+    refused(bm.save_fit(tree, tmp_path / "old.nc"), "format 1.*fit again")
+
+
+def test_another_major_version_is_said(tmp_path):
+    tree = fit()
+    others = {"pymc": "5.25.1", "numpy": f"{version('numpy')}.9", "gone": "1.0"}
+    tree.attrs["versions"] = json.dumps(others)
+    path = bm.save_fit(tree, tmp_path / "old.nc")
+    with pytest.warns(bm.DataWarning) as caught:
+        assert bm.open_fit(path).identical(tree)
+    (warning,) = caught
+    here = version("pymc")
+    assert f"was made with pymc 5.25.1, here is {here}: numbers" in str(warning.message)
 
 
 @pytest.mark.parametrize("group", ["posterior", "published", "sample_stats", "data"])

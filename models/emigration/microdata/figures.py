@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from bayesmig.comparison import interval
+from bayesmig.drawing import SERIES, new_figure, styled, tall
 from bayesmig.models.emigration.microdata.counts.cells import name, printed
-from bayesmig.plots import new_figure
 from bayesmig.truth import PREFIX
 from bayesmig.truth import of as truth_of
 
@@ -65,6 +66,7 @@ def methods(
     return pd.DataFrame(rows)
 
 
+@styled
 def plot_methods(
     fitted: xr.DataTree,
     estimates: Mapping[str, pd.DataFrame] | None = None,
@@ -82,14 +84,14 @@ def plot_methods(
     wanted = found[found.cell.map(lambda cell: int(cell.split(",")[0].split()[1]) in tables)]
     cells = list(dict.fromkeys(wanted.cell))
     names = [method for method in wanted.method.unique() if method != "truth"]
-    figure, (axes,) = new_figure(fitted, 1)
-    figure.set_size_inches(8, 1.6 + 0.3 * len(cells))
+    figure, (axes,) = new_figure(fitted, 1, "Emigration by method")
+    figure.set_size_inches(8, 1.8 + 0.3 * len(cells))
     step = 0.7 / len(names)
-    for k, method in enumerate(names):
+    for k, (method, series) in enumerate(zip(names, cycle(SERIES), strict=False)):
         one = wanted[wanted.method == method].set_index("cell").reindex(cells)
         at = np.arange(len(cells)) + (k - (len(names) - 1) / 2) * step
-        axes.hlines(at, one.low, one.high, color=f"C{k}", lw=1.5)
-        axes.plot(one.estimate, at, "o", ms=3.5, color=f"C{k}", label=method)
+        axes.hlines(at, one.low, one.high, color=series.color, lw=1.5)
+        axes.plot(one.estimate, at, series.marker, ms=3.5, color=series.color, label=method)
     truth = wanted[wanted.method == "truth"].set_index("cell").reindex(cells)
     if truth.estimate.notna().any():
         axes.plot(truth.estimate, np.arange(len(cells)), "k|", ms=11, mew=1.5, label="truth")
@@ -97,7 +99,8 @@ def plot_methods(
     axes.set_yticks(range(len(cells)), cells, fontsize=8)
     axes.set_ylim(len(cells) - 0.5, -0.5)
     axes.set_xlabel("emigration, percent a year; 90 % intervals")
-    figure.legend(loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+    tall(axes, len(cells))
+    figure.legend(loc="outside lower center", ncols=5)
     return figure
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmig.drawing import PAPER, SERIES, blank, styled, tall
 from bayesmig.errors import StudyError
 from bayesmig.models.transnationalism.printed import table
 from bayesmig.models.transnationalism.statements import MARGINS, Rate, margin
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TABLES = (3, 4)
 
@@ -68,7 +73,8 @@ def _rates(of: xr.DataArray) -> Rate:
 ROUNDED = 0.05  # percent: the tables print one decimal
 
 
-def plot_claims(found: pd.DataFrame) -> Any:
+@styled
+def plot_claims(found: pd.DataFrame) -> Figure:
     """Draw the probabilities of statements; those untrue of the printed rates are hollow.
 
     Parameters
@@ -80,28 +86,26 @@ def plot_claims(found: pd.DataFrame) -> Any:
     -------
     matplotlib.figure.Figure
     """
-    import matplotlib.pyplot as plt
-
     places = list(dict.fromkeys(found.place))
-    figure, axes = plt.subplots(figsize=(9, 0.32 * len(found) + 1.2), layout="constrained")
+    figure = blank(9, 0.32 * len(found) + 1.5)
+    axes = figure.subplots()
     at = np.arange(len(found))[::-1]
-    colours = dict(zip(places, ("#1f5a8a", "#b0522d"), strict=False))
-    for place in places:
+    for place, series in zip(places, cycle(SERIES), strict=False):
         rows = (found.place == place).to_numpy()
-        colour = colours.get(place, "#444444")
-        axes.hlines(at[rows], 0, found.probability[rows], color=colour, lw=1.2)
-        for true, face in ((True, colour), (False, "white")):
+        axes.hlines(at[rows], 0, found.probability[rows], color=series.color, lw=1.2)
+        for true, face in ((True, series.color), (False, PAPER)):
             those = rows & (found.printed == true).to_numpy()
             axes.plot(
-                found.probability[those], at[those], "o", color=colour, mfc=face, ms=7,
+                found.probability[those], at[those], series.marker, color=series.color, mfc=face,
+                ms=7,
                 label=f"{place}, {'' if true else 'not '}true as printed" if those.any() else None,
             )  # fmt: skip
     axes.set_yticks(at, [_label(row) for row in found.to_dict("records")])
     axes.set_xlim(-0.02, 1.02)
     axes.set_xlabel("posterior probability that it is true of the groups, not only of the sample")
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
-    plt.close(figure)  # a notebook shows what is returned, and would show pyplot's once more
+    tall(axes, len(found))
+    figure.suptitle("How probable the essay's statements are", x=0.01, ha="left", fontsize=11)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
