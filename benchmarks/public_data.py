@@ -56,9 +56,12 @@ def by_columns(design: Any) -> tuple[pd.DataFrame, str]:
     row = np.repeat(np.arange(len(raw)), design.count.sum(1).astype(int))
     centred = (raw - design.mean) / raw.std(0)
     dummies = np.eye(len(design.groups))[design.group]
-    fitted = sm.MNLogit(outcome, np.column_stack([centred, dummies])[row]).fit(
-        method="newton", maxiter=100, disp=False
-    )
+    model = sm.MNLogit(outcome, np.column_stack([centred, dummies])[row])
+    near = model.fit(method="bfgs", maxiter=500, disp=False)  # Newton's first step may be too long
+    start = near.params.ravel(order="F")
+    fitted = model.fit(start_params=start, method="newton", maxiter=100, disp=False)
+    if not np.isfinite(fitted.bse).all():
+        raise ArithmeticError("statsmodels found no maximum")
     scale = raw.std(0)[:, None]
     terms = len(design.terms)
     estimates = fitted.params[:terms] / scale, fitted.bse[:terms] / scale
