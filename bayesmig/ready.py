@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bayesmig import attrs, compiled, evaluate
-from bayesmig.errors import StudyError
+from bayesmig.errors import DataWarning, StudyError
 from bayesmig.priors import PriorSet, read_text
 from bayesmig.saving import data_of
 from bayesmig.study import Study, load_study
@@ -142,7 +143,10 @@ def built_from(fitted: xr.DataTree, **options: Any) -> Built:
     StudyError
         If its priors were objects of another library, which a file cannot carry.
     """
-    return build(*_said(fitted), **{**attrs.unpack(fitted.attrs, "options", dict), **options})
+    with warnings.catch_warnings():
+        if not options:  # what the data cannot tell was said when they were fitted
+            warnings.simplefilter("ignore", DataWarning)
+        return build(*_said(fitted), **{**attrs.unpack(fitted.attrs, "options", dict), **options})
 
 
 def compiled_from(fitted: xr.DataTree) -> Compiled:

@@ -107,7 +107,8 @@ def build(
     Warns
     -----
     DataWarning
-        For separated columns and groups of one person, by name.
+        For separated columns and groups of one person, by name; for independent effects of
+        three outcomes or more of one's own, which are another model for each reference.
 
     Raises
     ------
@@ -126,6 +127,8 @@ def build(
         collapse=collapse,
     )
     _warn(table)
+    if intercepts == "independent" and data.attrs.get("own_data"):
+        _warn_of_reference(table)
     near = geometry(table)
     by = ("stratum",) if strata else ()
     with pm.Model(coords=_coords(table, intercepts)) as model:
@@ -370,6 +373,19 @@ def _report(
 def _with_reference(value: Any) -> Any:
     """Put the reference's zero before the alternatives, along the second dim."""
     return pt.concatenate([pt.zeros_like(value[:, :1]), value], axis=1)
+
+
+def _warn_of_reference(table: Design) -> None:
+    """Say that what is independent against one outcome is not against another."""
+    reference, *others = table.outcomes
+    if len(others) > 1:
+        warnings.warn(
+            f"independent effects on the logits of {', '.join(map(str, others))} against "
+            f"{reference} are another model with another reference, and fit otherwise: "
+            "intercepts='correlated' is one family of models whatever the reference",
+            DataWarning,
+            stacklevel=4,
+        )
 
 
 def _warn(table: Design) -> None:
