@@ -121,7 +121,7 @@ def test_the_pictures_say_that_the_data_are_synthetic():
     drawn = figures.plots(small())
     assert [title[:8] for title in drawn] == [f"Figure {n}" for n in range(2, 8)]
     for figure in [*drawn.values(), figures.plot_populations({"default": small()})]:
-        assert figure.get_suptitle().startswith("SYNTHETIC")
+        assert figure.get_suptitle().splitlines()[-1].startswith("SYNTHETIC")
     assert bm.plot_compare(small()).get_suptitle().startswith("SYNTHETIC")
 
 
