@@ -47,7 +47,7 @@ class Comparison(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         )
 
 
-class Findings(pd.DataFrame):  # type: ignore[misc]
+class Findings(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
     """An audit that prints its words whole; a DataFrame in all else."""
 
     def __repr__(self) -> str:
@@ -180,7 +180,7 @@ def _text(show: Callable[[Console], None]) -> str:
     width = shutil.get_terminal_size().columns
     console = Console(file=io.StringIO(), width=width, color_system=None)
     show(console)
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
     return "\n".join(line.rstrip() for line in lines).strip("\n")
 
 
