@@ -12,7 +12,7 @@ demo: $(READY)
 	$(RUN) -m bayesmig demo
 
 test: $(READY)
-	$(RUN) -m pytest -q -m "not slow and not timed" -n 2 --dist loadfile
+	$(RUN) -m pytest -q -m "not slow and not timed" -n 2 --dist loadfile --no-loadscope-reorder
 	$(RUN) -m pytest -q -m timed
 
 test-all: $(READY)

@@ -219,14 +219,12 @@ def _held(name: str, own: Any, held: Mapping[str, np.ndarray]) -> np.ndarray:
     return value
 
 
-def compile_graph(model: pm.Model, exact: bool = False) -> tuple[CompiledGraph, bool]:
+def compile_graph(model: pm.Model) -> tuple[CompiledGraph, bool]:
     """Compile the graph of ``model``, or find it among those compiled in this process.
 
     Parameters
     ----------
     model : pm.Model
-    exact : bool
-        Whether sums keep their order: see `bayesmig.study.Study`.
 
     Returns
     -------
@@ -238,7 +236,7 @@ def compile_graph(model: pm.Model, exact: bool = False) -> tuple[CompiledGraph, 
         if graph.matches(model):
             return graph, True
     started = time.perf_counter()
-    function = _compile_density(model, exact)
+    function = _compile_density(model)
     graph = CompiledGraph(model, function, 0.0)
     density = graph.bind(model, seed=0)
     graph.glue(density.points, density.values)
@@ -268,8 +266,12 @@ def _density(model: pm.Model) -> tuple[Any, dict[str, Any]]:
     return known
 
 
-def _compile_density(model: pm.Model, exact: bool) -> Any:
-    """Compile (free variables) -> (log density, its gradients) with PyTensor's numba linker."""
+def _compile_density(model: pm.Model) -> Any:
+    """Compile (free variables) -> (log density, its gradients) with PyTensor's numba linker.
+
+    Sums keep their order: with fast-math it follows what the compiler sees at once, so that
+    the process that compiles a graph and those that load it would differ in last digits.
+    """
     import pytensor.tensor as pt
     from pymc.pytensorf import compile as compile_pymc
     from pytensor import config
@@ -281,7 +283,7 @@ def _compile_density(model: pm.Model, exact: bool) -> Any:
     values = model.value_vars
     gradients: list[Any] = pt.grad(logp, values)  # type: ignore[assignment]  # a list for a list
     outputs = [logp, *gradients]
-    with config.change_flags(numba__fastmath=not exact):
+    with config.change_flags(numba__fastmath=False):
         return compile_pymc(values, outputs, mode="NUMBA", on_unused_input="ignore")
 
 

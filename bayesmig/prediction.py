@@ -78,7 +78,8 @@ def predict(
     table = part.people(fitted)[0] if new_data is None else _frame(new_data)
     _check_bounds(part.bounds(fitted), table)
     function = part.expected if kind == "expected" else part.drawn
-    return function(fitted, table, group=group, draws=draws, seed=seed)
+    found: xr.DataArray = function(fitted, table, group=group, draws=draws, seed=seed)
+    return found
 
 
 def comparisons(
@@ -104,9 +105,9 @@ def comparisons(
         first.  Only this column is changed, and what the formula makes of it.
     conditional : str, sequence of str or mapping, optional
         Values of other covariates: a grid of people who are otherwise typical (means, and
-        the commonest level).  Named without values: the levels of categories, no and yes,
-        and mean and mean plus or minus one standard deviation of numbers.  By default the
-        fit's own people, by what each counts, and their average.
+        the commonest level); ``{}`` is one typical person.  Named without values: the levels
+        of categories, no and yes, and mean and mean plus or minus one standard deviation of
+        numbers.  By default the fit's own people, by what each counts, and their average.
     average_by : str or sequence of str, optional
         Of the fit's own people: averages within the levels of these covariates.
     comparison : {"difference", "ratio"}
@@ -128,7 +129,7 @@ def comparisons(
     >>> import bayesmig as bm
     >>> found = bm.comparisons(fit, "sex", average_by="origin", group="own")
     >>> found.sel(outcome="emigration")["change"].values.tolist()
-    ['sex: Male to Female']
+    ['sex: Female to Male']
     """
     part = _part(fitted)
     check_option("comparison", comparison, get_args(Comparison))
@@ -144,6 +145,8 @@ def comparisons(
         table = grid(own, weight, conditional)
         weight = np.ones(len(table))
     at, labels = _places(table, names)
+    if conditional is not None and not names:
+        labels = ["somebody typical"]
     fixed = [] if conditional is None else names
     bounds, found = part.bounds(fitted), {}
     for label, pair in _changes(own, table, contrast, fixed).items():
@@ -288,7 +291,8 @@ def _averages(
         chance = part.expected(fitted, people.iloc[rows].reset_index(drop=True), **how)
         own = xr.DataArray(share[:, rows], {"at": labels}, ("at", "person"))
         total = total + xr.dot(chance, own, dim="person")
-    return total.assign_attrs(units=chance.attrs["units"])
+    found: xr.DataArray = total.assign_attrs(units=chance.attrs["units"])
+    return found
 
 
 def _changes(

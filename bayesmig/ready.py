@@ -127,7 +127,7 @@ def compile(study: Study | str, data: Any, priors: Any = None, **options: Any) -
     started = time.perf_counter()
     built = build(study, data, priors, **options)
     done = time.perf_counter()
-    graph, reused = compiled.compile_graph(built.model, built.study.exact)
+    graph, reused = compiled.compile_graph(built.model)
     seconds = {"build": done - started, "compile": time.perf_counter() - done}
     return Compiled(
         built.study, built.data, built.priors, built.options, built.model, graph, reused, seconds

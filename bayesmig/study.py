@@ -52,10 +52,6 @@ class Study:
         shared.  A mapping names for each dim the variable that counts the people of each
         cell, where cells are counted.  Empty if no respondent is in the data; not said, all
         of the data are taken for respondents.
-    exact : bool
-        Whether compiled sums keep their order.  Else the process that compiles a graph and
-        those that load it may differ in a sum's last digit, and so in their draws, where
-        sums are long; sums that keep theirs may be slower.
 
     Examples
     --------
@@ -72,7 +68,6 @@ class Study:
     sampling: Mapping[str, Any] = field(default_factory=dict)
     simulating: Mapping[str, Any] = field(default_factory=dict)
     people: Sequence[str] | Mapping[str, str] | None = None
-    exact: bool = False
 
     def __post_init__(self) -> None:
         for part in ("name", "title", "citation", "package"):

@@ -28,7 +28,13 @@ from bayesmig.study import Study
 if TYPE_CHECKING:
     import pandas as pd
 
-SHORT: dict[str, Any] = {"draws": 20, "tune": 60, "chains": 2, "progress": False}
+SHORT: dict[str, Any] = {
+    "draws": 20,
+    "tune": 60,
+    "chains": 2,
+    "progress": False,
+    "sampling": {"maxdepth": 4},  # its shape is looked at, not its numbers
+}
 SIGNATURES = {  # arguments by position, then by name
     ("simulate", "simulate"): (("truth",), ("seed",)),
     ("graph", "build"): (("data", "priors"), ()),
@@ -243,8 +249,9 @@ def check_estimands(study: Study, data: xr.Dataset) -> None:
     absent = [str(name) for name in truth.data_vars if name not in found]
     if absent or not len(truth):
         raise StudyError(f"{where}, simulate.py: the truth has no estimands of the draws: {absent}")
-    for source in (data, study.example()):
-        _check_targets(study, source, build(study, source).prior_estimands(seed=1))
+    _check_targets(study, data, found)
+    example = study.example()
+    _check_targets(study, example, build(study, example).prior_estimands(seed=1))
 
 
 def check_fit(study: Study, data: xr.Dataset, other: xr.Dataset) -> None:

@@ -14,3 +14,8 @@ def _toy_is_known():
 @pytest.fixture(scope="session")
 def study():
     return bm.load_study("emigration")
+
+
+def pytest_collection_modifyitems(items):
+    """Files that compile and sample for minutes first, so that no worker ends long after others."""
+    items.sort(key=lambda item: item.path.name not in ("test_fit.py", "test_studies.py"))

@@ -104,7 +104,7 @@ def _levels(data: xr.Dataset, table: pd.DataFrame) -> NDArray[np.int64]:
         raise DataError(f"these cells lack the factor {lacking[0]!r}; it has {', '.join(factors)}")
     found = np.empty((len(table), len(factors)), dtype=np.int64)
     for k, factor in enumerate(factors):
-        valid = list(dict.fromkeys(data[factor].values.astype(str)))
+        valid = list(dict.fromkeys(data[factor].values.astype(str).tolist()))
         for i, value in enumerate(table[factor].astype(object)):
             if str(value) not in valid:
                 raise DataError(f"{factor}: {unknown('level', value, valid)}")

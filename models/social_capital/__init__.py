@@ -11,6 +11,5 @@ study = Study(
     ),
     package=__name__,
     people=("row",),
-    exact=True,
     sampling={"draws": 1000, "tune": 500, "target_accept": 0.9},
 )

@@ -51,6 +51,12 @@ RUNS: dict[str, Mapping[str, Any]] = {
         "quantity": ESTIMATES,
         "simulate": lambda seed: printing(seed),
     },
+    # truth given: Table 2
+    "twin": {
+        "study": "transnationalism_respondents",
+        "quantity": BASES,
+        "simulate": lambda seed: load_study("transnationalism_respondents").simulate(seed=seed),
+    },
 }
 SIGMA = 1.0  # of effects, and the span of standard errors, among which "stars" draws
 ERRORS = (0.003, 30.0)

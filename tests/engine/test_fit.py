@@ -26,7 +26,7 @@ stats = lazily("scipy.stats")
 CELLS = STUDY.example(table=7)
 FREE = ["intercept", "factor_scale", "effect_raw", "cell_scale", "cell_logit_raw"]
 DERIVED = ["effect", "level_effect", "cell_logit", "share", "return_immigration"]
-SLOW = [5, 6, 7, 8, 9, 12, 14, 15]
+SLOW = [5, 6, 7, 8, 9, 12, 13, 14, 15]
 
 
 def watched(fitted, free):
@@ -49,7 +49,7 @@ def labelled(datasets):
 
 
 @pytest.mark.parametrize(
-    "tables", [(10, 11), 13, *(pytest.param(t, marks=pytest.mark.slow) for t in SLOW)]
+    "tables", [(10, 11), *(pytest.param(t, marks=pytest.mark.slow) for t in SLOW)]
 )
 def test_default_settings_converge(tables):
     fitted = default(tables)  # a warning would be an error

@@ -108,5 +108,10 @@ def test_a_value_of_another_alternative_is_no_choice_but_right(value):
 def test_arguments_of_the_verbs():
     assert list(toy.study.arguments("example")) == ["people"]
     assert list(toy.study.arguments("simulate")) == ["people", "every"]
-    assert toy.study.options == {"noise": "known", "dispersion": 3.0}
+    assert toy.study.options == {
+        "noise": "known",
+        "effect": "linear",
+        "error": 1.0,
+        "dispersion": 3.0,
+    }
     assert list(arguments_of(build, but=["data", "priors"])) == list(OPTIONS)

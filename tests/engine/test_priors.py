@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import toy
 from lazily import lazily
 
 import bayesmig as bm
@@ -468,7 +469,8 @@ def test_options_of_a_file_are_checked(study, cells, tmp_path):
         study.build(cells, path)
 
 
-def test_a_set_s_sampler_settings_are_used_and_survive_a_file(study, cells, tmp_path):
+def test_a_set_s_sampler_settings_are_used_and_survive_a_file(tmp_path):
+    study, data = toy.study, toy.study.example()
     path = tmp_path / "mine.toml"
     path.write_text("[sampling]\ntarget_accept = 0.91\ndraws = 25\n", encoding="utf-8")
     mine = study.priors(path)
@@ -477,11 +479,11 @@ def test_a_set_s_sampler_settings_are_used_and_survive_a_file(study, cells, tmp_
     (tmp_path / "again.toml").write_text(mine.to_toml(), encoding="utf-8")
     again = study.priors(tmp_path / "again.toml")
     assert again.sampling == mine.sampling
-    assert again.override(intercept=NORMAL).sampling == mine.sampling
+    assert again.override(slope=NORMAL).sampling == mine.sampling
     with pytest.warns(bm.ConvergenceWarning):
-        fitted = bm.fit(study, cells, mine, tune=30, chains=2, progress=False)
+        fitted = bm.fit(study, data, mine, tune=30, chains=2, progress=False)
     assert json.loads(fitted.attrs["sampler_settings"])["target_accept"] == 0.91
     assert fitted["posterior"].sizes["draw"] == 25
     with pytest.warns(bm.ConvergenceWarning):  # what is said in the call goes first
-        fitted = bm.fit(study, cells, mine, tune=30, draws=20, chains=2, progress=False)
+        fitted = bm.fit(study, data, mine, tune=30, draws=20, chains=2, progress=False)
     assert fitted["posterior"].sizes["draw"] == 20

@@ -5,16 +5,18 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import pytest
-from fits import STUDY, TINY, small, too_short
+from fits import too_short
 from lazily import lazily
+from toy import study as STUDY
+from toy.fits import TINY
 
 import bayesmig as bm
 from bayesmig import compiled
 
 pm = lazily("pymc")
 
-CELLS = STUDY.example(table=7)
-MORE = STUDY.example(table=12)  # 6 cells, not 4
+PEOPLE = STUDY.simulate(seed=4, people=40)
+MORE = STUDY.simulate(seed=5, people=60)
 
 
 class Foreign:
@@ -22,7 +24,7 @@ class Foreign:
 
     dims = ("outcome",)
 
-    def __init__(self, mu=-3.0):
+    def __init__(self, mu=0.5):
         self.mu = mu
 
     def create_variable(self, name, xdist=False):
@@ -31,7 +33,13 @@ class Foreign:
 
 @pytest.fixture(scope="module")
 def ready():
-    return bm.compile(STUDY, CELLS)
+    return bm.compile(STUDY, PEOPLE)
+
+
+@cache
+def small():
+    with too_short():
+        return bm.fit(STUDY, PEOPLE, **TINY)
 
 
 def from_the_beginning(monkeypatch, *arguments, **options):
@@ -47,7 +55,7 @@ def from_the_beginning(monkeypatch, *arguments, **options):
 def alone(priors=None, **options):
     """A fit on its own, not by way of another."""
     with too_short():
-        return bm.fit(STUDY, CELLS, priors, **TINY, **options)
+        return bm.fit(STUDY, PEOPLE, priors, **TINY, **options)
 
 
 def assert_same_draws(one, other):
@@ -59,19 +67,19 @@ def assert_same_draws(one, other):
 
 
 def test_other_priors(monkeypatch):
-    priors = {"intercept": {"dist": "Normal", "mu": -2, "sigma": 0.5}}
+    priors = {"slope": {"dist": "Normal", "mu": 0.2, "sigma": 0.5}}
     with too_short():
         again = bm.refit(small(), priors, **TINY)
     assert again.attrs["compiled"] == "reused"
-    assert again.attrs["prior_set"] == "default with intercept"
-    assert_same_draws(again, from_the_beginning(monkeypatch, CELLS, priors))
+    assert again.attrs["prior_set"] == "default with slope"
+    assert_same_draws(again, from_the_beginning(monkeypatch, PEOPLE, priors))
 
 
 def test_other_data_of_another_length(monkeypatch):
     with too_short():
         again = bm.refit(small(), data=MORE, **TINY)
     assert again.attrs["compiled"] == "reused"
-    assert again["posterior"].sizes["cell"] == 6
+    assert again["constant_data"].sizes["person"] == 60
     assert_same_draws(again, from_the_beginning(monkeypatch, MORE))
 
 
@@ -85,23 +93,23 @@ def test_nothing_but_another_seed():
 
 @pytest.mark.parametrize("saved", [False, True])
 def test_priors_and_options_of_the_fit_are_kept(tmp_path, saved):
-    start = alone("wide", residual="hazard")
+    start = alone("wide", noise="learned")
     with too_short():
         again = bm.refit(
             bm.open_fit(bm.save_fit(start, tmp_path / "fit.nc")) if saved else start, **TINY
         )
     assert again.attrs["compiled"] == "reused"
     assert again.attrs["prior_set"] == "wide"
-    assert json.loads(again.attrs["options"])["residual"] == "hazard"
+    assert json.loads(again.attrs["options"])["noise"] == "learned"
     assert again.attrs["fingerprint"] == start.attrs["fingerprint"]
     assert_same_draws(again, start)
 
 
 def test_an_option_that_is_a_number_of_the_data():
     with too_short():
-        again = bm.refit(small(), residual_inflation=3.0, **TINY)
+        again = bm.refit(small(), error=3.0, **TINY)
     assert again.attrs["compiled"] == "reused"
-    assert_same_draws(again, alone(residual_inflation=3.0))
+    assert_same_draws(again, alone(error=3.0))
 
 
 # Many at once
@@ -121,19 +129,19 @@ def test_a_list_of_priors():
 
 def test_several_data():
     with too_short(), ThreadPoolExecutor(2) as executor:
-        found = bm.refit(small(), data=(CELLS, MORE), executor=executor, **TINY)
-    assert [fitted["data"].sizes["cell"] for fitted in found] == [4, 6]
+        found = bm.refit(small(), data=(PEOPLE, MORE), executor=executor, **TINY)
+    assert [fitted["data"].sizes["person"] for fitted in found] == [40, 60]
     assert {fitted.attrs["compiled"] for fitted in found} == {"reused"}
 
 
 def test_lists_of_both_cross():
     with too_short():
-        found = bm.refit(small(), ["default", "wide"], [CELLS, MORE], **TINY)
-    assert [(f.attrs["prior_set"], f["data"].sizes["cell"]) for f in found] == [
-        ("default", 4),
-        ("default", 6),
-        ("wide", 4),
-        ("wide", 6),
+        found = bm.refit(small(), ["default", "wide"], [PEOPLE, MORE], **TINY)
+    assert [(f.attrs["prior_set"], f["data"].sizes["person"]) for f in found] == [
+        ("default", 40),
+        ("default", 60),
+        ("wide", 40),
+        ("wide", 60),
     ]
 
 
@@ -147,7 +155,7 @@ def test_lists_of_one_are_lists():
 
 
 def test_from_a_compiled_graph():
-    ready = bm.compile(STUDY, CELLS, "wide")
+    ready = bm.compile(STUDY, PEOPLE, "wide")
     assert ready.options == STUDY.options
     assert ready.priors.name == "wide"
     with too_short():
@@ -160,7 +168,7 @@ def test_from_a_compiled_graph():
 
 
 def test_compiling_twice_compiles_once():
-    assert bm.compile(STUDY, CELLS).graph is bm.compile("emigration", MORE, "wide").graph
+    assert bm.compile(STUDY, PEOPLE).graph is bm.compile("toy", MORE, "wide").graph
 
 
 def test_a_graph_that_was_forgotten_is_compiled_again(monkeypatch):
@@ -174,12 +182,11 @@ def test_a_graph_that_was_forgotten_is_compiled_again(monkeypatch):
 def test_no_more_graphs_are_kept_than_said(monkeypatch):
     monkeypatch.setattr(compiled, "_compiled", [])
     monkeypatch.setattr(compiled, "MEMORY", 1)
-    total, countries = (STUDY.example(table=table) for table in (4, 13))
-    assert not bm.compile(STUDY, total).reused
-    assert bm.compile(STUDY, total).reused
-    bm.compile(STUDY, countries)
+    assert not bm.compile(STUDY, PEOPLE).reused
+    assert bm.compile(STUDY, PEOPLE).reused
+    bm.compile(STUDY, PEOPLE, "noisy")
     assert len(compiled._compiled) == 1
-    assert not bm.compile(STUDY, total).reused
+    assert not bm.compile(STUDY, PEOPLE).reused
 
 
 # Another graph
@@ -189,13 +196,13 @@ def test_no_more_graphs_are_kept_than_said(monkeypatch):
     ("priors", "options", "words"),
     [
         (
-            {"intercept": {"dist": "Gumbel", "mu": -3, "beta": 1}},
+            {"slope": {"dist": "Gumbel", "mu": 0, "beta": 1}},
             {},
-            "intercept_beta, intercept_sigma",
+            "slope_beta, slope_sigma",
         ),
-        (None, {"second_generation": "native_rates"}, "native_rate"),
-        pytest.param("generation_gap", {}, "generation_gap", marks=pytest.mark.slow),
-        pytest.param(None, {"residual": "hazard"}, "an expression differs", marks=pytest.mark.slow),
+        (None, {"noise": "learned"}, "sigma"),
+        ("noisy", {}, "sigma"),
+        (None, {"effect": "square"}, "an expression differs"),
     ],
 )
 def test_another_graph_is_said_to_be_one(ready, priors, options, words):
@@ -210,15 +217,16 @@ def test_another_graph_is_said_to_be_one(ready, priors, options, words):
 def test_another_family_with_the_same_parameters_is_named():
     families = [{"dist": name, "alpha": 3, "beta": 1} for name in ("Gamma", "InverseGamma")]
     with too_short():
-        start = bm.compile(STUDY, CELLS, {"cell_scale": families[0]})
-        with pytest.warns(bm.RecompiledWarning, match="cell_scale: Gamma.* to Inv"):
-            bm.refit(start, {"cell_scale": families[1]}, **TINY)
+        start = bm.compile(STUDY, PEOPLE, {"gap": families[0]})
+        with pytest.warns(bm.RecompiledWarning, match="gap: Gamma.* to Inv"):
+            bm.refit(start, {"gap": families[1]}, **TINY)
 
 
-def test_fewer_factors_are_another_graph():
-    with too_short(), pytest.warns(bm.RecompiledWarning, match="cell_scale"):
-        again = bm.refit(small(), data=STUDY.example(table=13), **TINY)
-    assert "cell_scale" not in again["posterior"]
+def test_fewer_outcomes_are_another_graph():
+    fewer = PEOPLE.drop_vars("visits")
+    with too_short(), pytest.warns(bm.RecompiledWarning, match="visits_seen"):
+        again = bm.refit(small(), data=fewer, **TINY)
+    assert list(again["posterior"].outcome.values) == ["income", "moved"]
 
 
 # What is refused
@@ -231,12 +239,12 @@ def test_an_unknown_setting(ready, start):
         bm.refit(start, drows=100)
     said = str(caught.value)
     assert "unknown setting 'drows' (did you mean 'draws'?); valid: draws, tune, chains" in said
-    assert "residual_inflation" in said
+    assert "dispersion" in said
 
 
 def test_an_option_that_contradicts_the_priors_is_refused():
-    with pytest.raises(bm.PriorError, match="presumes second_generation='native_rates'"):
-        bm.refit(small(), "native_rates", second_generation="zero", **TINY)
+    with pytest.raises(bm.PriorError, match="presumes noise='learned'"):
+        bm.refit(small(), "noisy", noise="known", **TINY)
 
 
 def test_a_prior_set_that_is_none():
@@ -250,7 +258,7 @@ def test_a_prior_set_that_is_none():
 @pytest.fixture(scope="module")
 def foreign():
     with too_short():
-        return bm.fit(STUDY, CELLS, {"intercept": Foreign()}, **TINY)
+        return bm.fit(STUDY, PEOPLE, {"slope": Foreign()}, **TINY)
 
 
 @pytest.mark.parametrize("verb", ["refit", "add_groups", "sensitivity"])
@@ -268,17 +276,17 @@ def test_a_fit_cannot_carry_foreign_priors(foreign, tmp_path, verb, saved):
         bm.StudyError, match=r"refit from bm\.compile\(study, data, priors=\.\.\.\)"
     ):
         call[verb]()
-    assert len(bm.compare(fitted)) == 28  # this needs no priors
+    assert len(bm.compare(fitted)) == 3  # this needs no priors
 
 
 def test_foreign_priors_are_refitted_from_the_compiled_graph(foreign):
-    ready = bm.compile(STUDY, CELLS, {"intercept": Foreign()})
+    ready = bm.compile(STUDY, PEOPLE, {"slope": Foreign()})
     with too_short():
         again = bm.refit(ready, **TINY)
         more = bm.refit(ready, data=MORE, groups=("log_prior",), **TINY)
         # the numbers of a foreign prior are part of its graph
         with pytest.warns(bm.RecompiledWarning, match="differs"):
-            bm.refit(ready, {"intercept": Foreign(-2.0)}, **TINY)
+            bm.refit(ready, {"slope": Foreign(1.5)}, **TINY)
     assert again.attrs["compiled"] == more.attrs["compiled"] == "reused"
     assert_same_draws(again, foreign)
-    assert more["log_prior"]["intercept"].dims == ("chain", "draw", "outcome")
+    assert more["log_prior"]["slope"].dims == ("chain", "draw", "outcome")

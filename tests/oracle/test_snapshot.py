@@ -702,9 +702,9 @@ def fit_of(point, window):
     truth = [oracle.flow(*(at(point, i)[key] for key in oracle.NAMES)) for i in range(4)]
     found = [oracle.results(h, since=5) for h in truth]
     years = np.arange(window[0], window[1] + 1)
-    dims = {key: () for key in oracle.NAMES if np.ndim(point[key]) == 1}
-    dims |= {key: ("year",) for key in oracle.NAMES if np.shape(point[key])[1:] == years.shape}
-    dims = {key: dims.get(key, ("sojourn_class",)) for key in oracle.NAMES}
+    dims = {"solitary_share": (), "retirement_prob": ()}
+    for key in oracle.NAMES:
+        dims.setdefault(key, ("sojourn_class",) if "sojourn" in key else ("year",))
     variables = {
         key: (("chain", "draw", *dims[key]), np.reshape(point[key], (2, 2, *point[key].shape[1:])))
         for key in oracle.NAMES

@@ -15,6 +15,7 @@ from bayesmig.models.social_capital.paper import OUTCOMES
 from bayesmig.ready import compile
 
 optimize = lazily("scipy.optimize")
+pm = lazily("pymc")
 pytensor = lazily("pytensor")
 special = lazily("scipy.special")
 stats = lazily("scipy.stats")
@@ -237,32 +238,45 @@ def test_gradient_of_rows_that_count_differently():
         assert score[where] == pytest.approx((ends[0] - ends[1]) / 2e-6, abs=1e-5)
 
 
-@pytest.mark.parametrize(
+STRUCTURED = pytest.mark.parametrize(
     "options",
     [
-        {"intercepts": "correlated"},
-        *(
-            pytest.param(options, marks=pytest.mark.slow)  # each compiles a graph of its own
-            for options in (
-                {"weights": "weight"},
-                {"intercepts": "shared"},
-                {"strata": "network", "formula": SHORT.removeprefix("network + ")},
-            )
-        ),
+        {"weights": "weight"}, {"intercepts": "independent"}, {"intercepts": "shared"},
+        {"strata": "network", "formula": SHORT.removeprefix("network + ")},
     ],
     ids=str,
-)
+)  # fmt: skip
+
+
+def assert_gradient(density, size):
+    """The second of what ``density`` returns is the slope of the first."""
+    rng = np.random.default_rng(4)
+    flat = rng.normal(0, 0.5, size)
+    gradient = density(flat)[1]
+    for way in rng.normal(size=(5, size)):
+        step = 1e-5
+        slope = (density(flat + step * way)[0] - density(flat - step * way)[0]) / (2 * step)
+        assert gradient @ way == pytest.approx(slope, rel=1e-6, abs=1e-5)
+
+
+@STRUCTURED
 def test_gradients_are_finite_differences(twin, options):
-    """Of the compiled density, coordinates and priors included."""
+    """Coordinates and priors included; by PyTensor's interpreter."""
+    model = STUDY.build(twin, **{"formula": SHORT, **options})
+    both = model.logp_dlogp_function(mode="FAST_COMPILE", ravel_inputs=True)
+    both.set_extra_values({})
+    start = pm.blocking.DictToArrayBijection.map(model.initial_point(random_seed=0))
+    assert_gradient(
+        lambda flat: both(pm.blocking.RaveledVars(flat, start.point_map_info)), start.data.size
+    )
+
+
+@pytest.mark.slow  # machine code of four graphs more
+@STRUCTURED
+def test_compiled_gradients_are_finite_differences(twin, options):
     ready = compile(STUDY, twin, **{"formula": SHORT, **options})
     bound = ready.graph.bind(ready.model, 0)
-    rng = np.random.default_rng(4)
-    flat = rng.normal(0, 0.5, bound.size)
-    gradient = bound(flat)[1]
-    for way in rng.normal(size=(5, bound.size)):
-        step = 1e-5
-        slope = (bound(flat + step * way)[0] - bound(flat - step * way)[0]) / (2 * step)
-        assert gradient @ way == pytest.approx(slope, rel=1e-6, abs=1e-5)
+    assert_gradient(bound, bound.size)
 
 
 # The prior of the effects does not depend on the coordinates they are sampled in

@@ -151,11 +151,8 @@ print(hashlib.sha256(b"".join(np.ascontiguousarray(posterior[name].values).tobyt
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "compiling_too"),
-    [("social_capital", True), ("emigration", True), ("snapshot", False)],  # as SECURITY.md says
-)
-def test_draws_do_not_depend_on_threads_cores_or_cache(tmp_path, name, compiling_too):
+@pytest.mark.parametrize("name", bm.list_studies())
+def test_draws_do_not_depend_on_threads_cores_or_cache(tmp_path, name):
     own = {"PYTENSOR_FLAGS": f"base_compiledir={tmp_path}"}
     surroundings = [("1", [], {}), ("2", [], own), ("2", ["taskset", "-c", "0"], own)]
     said = []
@@ -167,8 +164,7 @@ def test_draws_do_not_depend_on_threads_cores_or_cache(tmp_path, name, compiling
         )  # fmt: skip
         said.append(done.stdout)
     warm, cold, on_one_core = said
-    assert warm == on_one_core
-    assert warm == cold or not compiling_too
+    assert warm == cold == on_one_core
 
 
 # The cache of compiled code

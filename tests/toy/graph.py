@@ -11,10 +11,17 @@ from bayesmig.priors import PriorSet
 from toy.data import TRIALS, outcomes
 
 Noise = Literal["known", "learned"]
+Effect = Literal["linear", "square"]
 
 
 def build(
-    data: xr.Dataset, priors: PriorSet, *, noise: Noise = "known", dispersion: float = 3.0
+    data: xr.Dataset,
+    priors: PriorSet,
+    *,
+    noise: Noise = "known",
+    effect: Effect = "linear",
+    error: float = 1.0,
+    dispersion: float = 3.0,
 ) -> pm.Model:
     """Build the graph: slope (outcome), cut (threshold); an observed variable for each outcome."""
     known = outcomes(data)
@@ -29,10 +36,10 @@ def build(
         slope = priors.variable("slope", "outcome")
         gap = priors.variable("gap", support="positive")
         cut = pm.Deterministic("cut", pt.stack([-gap, gap]) - 0.15, dims="threshold")
-        sigma: Any = 1.0
+        sigma: Any = pm.Data("error", error)
         if noise == "learned":
             sigma = priors.variable("sigma", support="positive")
-        eta = {name: slope[i] * x for i, name in enumerate(known)}
+        eta = {name: slope[i] * (x if effect == "linear" else x**2) for i, name in enumerate(known)}
 
         def seen(name: str) -> dict[str, Any]:
             return {"observed": pm.Data(f"{name}_seen", data[name].values), "dims": "person"}

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from studies.emigration_microdata.extracts import LABELS, OTHERS, WIDTHS, ddi, met, write
 
-from bayesmig.errors import DataError, StudyError
+from bayesmig.errors import DataError, DataWarning, StudyError
 from bayesmig.models.emigration.microdata.ipums import codes, database
 from bayesmig.models.emigration.microdata.ipums.extract import load
 from bayesmig.models.emigration.microdata.ipums.linking import link
@@ -277,6 +277,18 @@ def test_labels_that_contradict_are_listed(tmp_path):
     ):
         assert part in str(error.value)
     assert load(path, labels="ignore").attrs["labels"] == "not compared: labels='ignore'"
+
+
+def test_codes_of_the_codebook_that_no_table_has_are_named_before_any_record(tmp_path):
+    labels = {**LABELS, "BPL": {**LABELS["BPL"], 98765: "Atlantis"}, "RACE": {777: "Martian"}}
+    path = write(tmp_path / "a.dat", OTHERS, labels=labels)
+    path.write_bytes(path.read_bytes()[:-40])  # so that no record can be read
+    with pytest.warns(DataWarning) as caught, pytest.raises(DataError, match="line"):
+        load(path)
+    (said,) = {str(w.message) for w in caught}
+    assert "a.xml has codes that the recodes do not have" in said
+    assert "BPL 98765 (Atlantis)" in said
+    assert "RACE 777 (Martian)" in said
 
 
 @pytest.mark.parametrize(

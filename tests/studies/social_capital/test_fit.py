@@ -14,7 +14,7 @@ import bayesmig as bm
 from bayesmig.calibration import coverage
 from bayesmig.diagnostics import problems
 from bayesmig.groups import log_likelihood
-from bayesmig.models.social_capital import estimands, paper, people, prediction, probabilities
+from bayesmig.models.social_capital import estimands, paper, people, prediction
 from bayesmig.ready import built_from
 
 arviz = lazily("arviz")
@@ -210,7 +210,6 @@ def test_groups_saved_and_opened(tmp_path, fit):
     people = fit["data"].sizes["row"]
     assert dict(value.sizes) == {"chain": 2, "draw": TINY["draws"], "person": people}
     of_rows = log_likelihood(fit, built_from(fit))["outcomes"]  # the graph's own
-    assert of_rows.sizes["row"] < people
     np.testing.assert_allclose(value.sum("person"), of_rows.sum("row"), rtol=1e-10)
     drawn = whole["posterior_predictive"]["outcomes"]
     assert drawn.dims == ("chain", "draw", "row", "outcome")
@@ -312,16 +311,8 @@ def test_groups_left_out_compile_nothing(fit):
     assert not set(kept["municipality"].values) & set(chosen)
     with quiet():
         again = bm.refit(fit, data=kept, seed=1, **TINY)
-    one = left.isel(row=left["municipality"].values == "m002")
-    drawn = probabilities.probabilities(again, people.frame(one), "new", draws=120, seed=5)
-    for seed in range(6, 40):
-        more = probabilities.probabilities(again, people.frame(one), "new", draws=120, seed=seed)
-        drawn = xr.concat([drawn, more], "draw")
-    answers = [drawn["outcome"].values.tolist().index(v) for v in one["outcome"].values]
-    each = np.log(drawn.values[:, np.arange(len(answers)), answers]).sum(1)
-    top = each.max()
-    right = top + np.log(np.exp(each - top).mean())
-    assert float(found.elpd_i.sel(group="m002")) == pytest.approx(right, abs=0.3)
+    right = prediction.held_out(again, left, draws=120, seed=1)  # against integrals in the oracle
+    np.testing.assert_allclose(found.elpd_i, right.sel(group=chosen), atol=1e-9)
     words = said(bm.StudyError, bm.kfold, fit, ["Oaxaca", "m001"])
     assert words.startswith("unknown group 'Oaxaca'")
     words = said(bm.StudyError, bm.kfold, fit, folds=1)
