@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc.logprob.transforms import Transform
 
-from bayesmig.errors import DataWarning, PriorError, StudyError
+from bayesmig.errors import DataWarning, PriorError
+from bayesmig.models.social_capital import effects
+from bayesmig.models.social_capital.contrasts import Contrasts
 from bayesmig.models.social_capital.design import (
     MARGINAL,
     Design,
@@ -27,13 +28,14 @@ from bayesmig.models.social_capital.design import (
 from bayesmig.models.social_capital.geometry import Geometry, geometry
 from bayesmig.models.social_capital.likelihood import Outcomes
 from bayesmig.models.social_capital.people import Missing
+from bayesmig.models.social_capital.whitened import Whitened
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from bayesmig.priors import PriorSet
 
-Intercepts = Literal["independent", "correlated", "shared"]
+Intercepts = Literal["correlated", "independent", "independent_contrasts", "shared"]
 Pooling = Literal["partial", "complete", "none"]
 
 
@@ -45,7 +47,7 @@ def build(
     group: str = "municipality",
     outcome: str = "outcome",
     reference: str = "no_aspirations",
-    intercepts: Intercepts = "independent",
+    intercepts: Intercepts = "correlated",
     weights: str | None = None,
     counts: str | None = None,
     strata: str | None = None,
@@ -67,9 +69,11 @@ def build(
     reference : str
         The outcome against which coefficients are written; `bayesmig.rebase` changes it
         after fitting.
-    intercepts : {"independent", "correlated", "shared"}
-        Group effects: one scale for each outcome; with correlations (LKJ) too; or one
-        factor with a loading for each outcome.
+    intercepts : {"correlated", "independent", "independent_contrasts", "shared"}
+        Group effects: any covariance over the outcomes; independent effects of all
+        outcomes, the logits being their differences; independent effects on each logit
+        against the reference, which is another model for every reference where outcomes
+        are three or more; or one factor with a loading for each logit.
     weights : str, optional
         Column of survey weights, scaled to mean one.  The likelihood is then a
         pseudo-likelihood, and its posterior no posterior of a model of the people.
@@ -92,11 +96,12 @@ def build(
     -------
     pm.Model
         Free: ``coefficient`` (alternative, column), of standardised columns, the intercept
-        first; ``group_scale`` (alternative); with correlations ``correlation``
-        (correlated), partial correlations r as (1 + r) / 2; with one factor the
-        ``group_scale`` (first) of the commonest alternative, which fixes the factor's sign,
-        and ``loading`` (later) of the others; ``group_raw`` (group, factor),
-        or one for each factor, the group effects in coordinates that suit the sampler.
+        first; ``slope_scale`` (outcome), where the prior of coefficients learns it;
+        ``group_scale``: one number and the shape of the covariance, ``group_diagonal``
+        (factor) and ``group_below`` (below), if correlated; by outcome; by alternative; or,
+        with one factor, that of the commonest alternative (first), which fixes the
+        factor's sign, with the ``loading`` (later) of the others; ``group_raw`` and alike
+        (group, ...), the group effects in coordinates that suit the sampler.
         With strata and pooling ``stratum_scale`` (alternative, varying) and
         ``stratum_raw``, around common coefficients.
         Deterministic, the reference's zeros first: ``log_odds`` (outcome, term), per unit of
@@ -134,8 +139,10 @@ def build(
     with pm.Model(coords=_coords(table, intercepts)) as model:
         stratum = pm.Data("group_stratum", table.stratum, dims="group")
         coefficient = _coefficients(priors, near, by, pooling, model)
-        loadings = _loadings(priors, by, intercepts, model)
-        effect = _group_effects(coefficient, loadings, near, stratum if by else None, intercepts)
+        loadings = effects.loadings(priors, by, intercepts, model)
+        effect = effects.group_effects(
+            coefficient, loadings, near, stratum if by else None, intercepts
+        )
         _report(coefficient, loadings, effect, table, by)
         known = (None, len(table.outcomes))  # static: the number of outcomes is the graph's
         Outcomes(
@@ -153,46 +160,8 @@ def build(
     return model
 
 
-class Whitened(Transform):
-    """Coefficients as a linear map of coordinates that are nearly independent of each other.
-
-    Attributes
-    ----------
-    centre, log_width : pm.Data (..., alternative, column)
-    root, inverse : pm.Data (..., alternative, column, alternative, column)
-        Lower triangular, and its inverse.
-    """
-
-    name = "whitened"
-
-    def __init__(self, near: Geometry, stratified: bool):
-        first = slice(None) if stratified else 0
-        shape = near.centre.shape[1:]
-        tail = (len(near.root), *shape, *shape)
-        width = np.einsum("sii->si", near.root).reshape(near.centre.shape)
-        self.centre = pm.Data("coefficient_centre", near.centre[first])
-        self.log_width = pm.Data("coefficient_log_width", np.log(width)[first])
-        self.root = pm.Data("coefficient_root", near.root.reshape(tail)[first])
-        inverse = np.linalg.inv(near.root).reshape(tail)
-        self.inverse = pm.Data("coefficient_root_inverse", inverse[first])
-        self.data = (self.centre, self.log_width, self.root, self.inverse)
-
-    def forward(self, value: Any, *inputs: Any) -> Any:
-        """From coefficients to coordinates."""
-        return (self.inverse * (value - self.centre)[..., None, None, :, :]).sum((-2, -1))
-
-    def backward(self, value: Any, *inputs: Any) -> Any:
-        """From coordinates to coefficients."""
-        return self.centre + (self.root * value[..., None, None, :, :]).sum((-2, -1))
-
-    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
-        """Log of the width of each coordinate: their product is the determinant."""
-        return self.log_width + pt.zeros_like(value)
-
-
 def _coords(table: Design, intercepts: str) -> dict[str, Any]:
-    one_factor = intercepts == "shared"
-    coords = {
+    return {
         "outcome": table.outcomes,
         "alternative": table.alternatives,
         "outcome_too": table.outcomes,
@@ -201,27 +170,20 @@ def _coords(table: Design, intercepts: str) -> dict[str, Any]:
         "term_too": table.terms,
         "stratum": table.strata,
         "group": table.groups,
-        "factor": ("common",) if one_factor else table.alternatives,
         "row": np.arange(len(table.column)),
+        **effects.coords(table, intercepts),
     }
-    if one_factor:
-        # the sign of a factor whose anchor is a rare outcome is nearly free: two modes
-        anchor = table.alternatives[int(table.count.sum(0)[1:].argmax())]
-        later = tuple(label for label in table.alternatives if label != anchor)
-        coords |= {"first": (anchor,), "later": later}
-    return coords
 
 
 def _coefficients(
     priors: PriorSet, near: Geometry, by: tuple[str, ...], pooling: str, model: pm.Model
 ) -> Any:
     """Intercepts and slopes of the graph's columns, (stratum, alternative, column)."""
-    dims = ("alternative", "column")
     if not by:
-        return priors.variable("coefficient", *dims, transform=Whitened(near, False))[None]
+        return _coefficient(priors, near, model, whitened=True)[None]
     if pooling == "none":
-        return priors.variable("coefficient", *by, *dims, transform=Whitened(near, True))
-    common = priors.variable("coefficient", *dims)
+        return _coefficient(priors, near, model, *by, whitened=True)
+    common = _coefficient(priors, near, model)
     varying = model.coords["column"] if pooling == "partial" else (MARGINAL,)
     model.add_coord("varying", varying)
     scale = priors.variable("stratum_scale", "alternative", "varying", support="positive")
@@ -231,7 +193,7 @@ def _coefficients(
     location = pm.Data("stratum_location", near.centre[..., :last])
     distance = location - common[None, :, :last]
     pull, weight = scale * information * distance, scale**2 * information
-    score = _standard_normal("stratum", pull, weight, *by, "alternative", "varying")
+    score = effects.standard_normal("stratum", pull, weight, *by, "alternative", "varying")
     deviation = scale * score
     if pooling == "partial":
         return common[None] + deviation
@@ -239,118 +201,43 @@ def _coefficients(
     return pt.concatenate([common[None, :, :1] + deviation, everywhere], axis=2)
 
 
-def _loadings(priors: PriorSet, by: tuple[str, ...], intercepts: str, model: pm.Model) -> Any:
-    """Lambda, the effect of each factor on each outcome: (stratum, alternative, factor)."""
-    size = len(model.coords["alternative"])
-    if intercepts == "shared":
-        first = priors.variable("group_scale", *by, "first", support="positive")
-        later = [priors.variable("loading", *by, "later")] if size > 1 else []
-        own = [*model.coords["first"], *model.coords["later"]]
-        order = pm.Data("loading_order", [own.index(k) for k in model.coords["alternative"]])
-        loadings = pt.take(pt.concatenate([first, *later], axis=-1), order, axis=-1)[..., None]
-    else:
-        scale = priors.variable("group_scale", *by, "alternative", support="positive")
-        correlated = intercepts == "correlated"
-        identity = pm.Data("uncorrelated", np.eye(size)) if not correlated else None
-        loadings = scale[..., None] * (_correlation_root(priors, model) if correlated else identity)
-    return loadings if by else loadings[None]
-
-
-def _correlation_root(priors: PriorSet, model: pm.Model) -> Any:
-    """Cholesky factor of the correlations between outcomes, LKJ(eta).
-
-    Under it partial correlations given the outcomes before are independent, symmetric
-    betas on (-1, 1) (Lewandowski, Kurowicka and Joe 2009).
-    """
-    labels = list(model.coords["alternative"])
-    eta, size = _lkj_number(priors.specs["correlation"]), len(labels)
-    if size < 2:
-        raise StudyError("intercepts='correlated' needs three outcomes or more")
-    pairs = [(i, j) for j in range(size) for i in range(j + 1, size)]
-    model.add_coord("correlated", [f"{labels[i]}, {labels[j]}" for i, j in pairs])
-    shape = pm.Data("correlation_shape", [eta + (size - 2 - j) / 2 for _, j in pairs])
-    partial = 2 * pm.Beta("correlation", shape, shape, dims="correlated") - 1
-    rows = []
-    for i in range(size):
-        left, row = pt.constant(1.0), []
-        for j in range(i):
-            row.append(partial[pairs.index((i, j))] * pt.sqrt(left))
-            left = left * (1 - partial[pairs.index((i, j))] ** 2)
-        rows.append(pt.stack([*row, pt.sqrt(left), *[pt.constant(0.0)] * (size - 1 - i)]))
-    return pt.stack(rows)
-
-
-def _lkj_number(spec: Any) -> float:
-    """Read eta of the prior of correlations, which can be no other than LKJ."""
-    numbers = getattr(spec, "numbers", {})
-    if getattr(spec, "dist", "") != "LKJCorr" or set(numbers) != {"eta"}:
-        raise PriorError(f"prior of 'correlation': must be LKJCorr with a number eta, got {spec}")
-    eta = numbers["eta"]
-    if not isinstance(eta, Real) or not 0 < float(eta) < np.inf:
-        raise PriorError(f"prior of 'correlation': eta must be a positive number, got {eta!r}")
-    return float(eta)
-
-
-def _group_effects(
-    coefficient: Any, loadings: Any, near: Geometry, stratum: Any, intercepts: str
+def _coefficient(
+    priors: PriorSet, near: Geometry, model: pm.Model, *by: str, whitened: bool = False
 ) -> Any:
-    """Effects of the groups, Lambda e, e ~ Normal(0, 1): (group, alternative).
-
-    The coordinates in which e is sampled are those in which its posterior is nearly
-    standard normal whatever Lambda and the coefficients are, given what the group's own
-    people say: centred where they are many, non-centred where they are few.
-    """
-    information = pm.Data("group_information", near.information, dims=("group", "alternative"))
-    focus = pm.Data("group_focus", near.focus, dims=("group", "alternative", "term"))
-    location = pm.Data("group_location", near.location, dims=("group", "alternative"))
-    own, loading = (v if stratum is None else v[stratum] for v in (coefficient, loadings))
-    distance = location - own[:, :, 0] - (focus * own[:, :, 1:]).sum(-1)
-    pull = (loading * (information * distance)[..., None]).sum(1)
-    if intercepts == "correlated":
-        score = _correlated_normals(pull, loading, information, near.information.shape[1])
-    else:
-        weight = (loading**2 * information[..., None]).sum(1)
-        score = _standard_normal("group", pull, weight, "group", "factor")
-    return (loading * score[:, None, :]).sum(-1)
-
-
-def _correlated_normals(pull: Any, loading: Any, information: Any, size: int) -> Any:
-    """Standard normals (group, factor) on several of which the data speak at once.
-
-    One after the other: each given those before, those after integrated out.
-    """
-    pulls = [pull[:, f] for f in range(size)]
-    weights = [
-        [(loading[:, :, a] * loading[:, :, b] * information).sum(1) for b in range(size)]
-        for a in range(size)
-    ]
-    reduced = {}
-    for last in reversed(range(size)):
-        reduced[last] = pulls[last], [*weights[last]]
-        left = [weights[last][a] / (1 + weights[last][last]) for a in range(last)]
-        for a in range(last):
-            pulls[a] = pulls[a] - left[a] * pulls[last]
-            for b in range(last):
-                weights[a][b] = weights[a][b] - left[a] * weights[last][b]
-    found: list[Any] = []
-    for f in range(size):
-        own, row = reduced[f]
-        for a, before in enumerate(found):
-            own = own - row[a] * before
-        found.append(_standard_normal(f"group_{f + 1}", own, row[f], "group"))
-    return pt.stack(found, axis=1)
+    """Create the variable, of contrasts with learned scales or of the family that was given."""
+    dims, spec = (*by, "alternative", "column"), priors.specs["coefficient"]
+    if getattr(spec, "dist", "") != "Contrasts":
+        transform = Whitened(near, bool(by)) if whitened else None
+        return priors.variable("coefficient", *dims, transform=transform)
+    several = len(model.coords["alternative"]) > 1
+    scale = priors.variable(
+        "slope_scale", *by, "outcome" if several else "alternative", support="positive"
+    )
+    if not several:  # two outcomes have one scale, of their difference
+        scale = pt.concatenate([scale, scale], axis=-1)
+    intercept = pm.Data("intercept_scale", _intercept_scale(spec))
+    shape = (len(model.coords["outcome"]), len(model.coords["term"]))
+    slopes = scale[..., None] + pm.Data("every_term", np.zeros(shape))
+    own = effects.ALIKE * pt.concatenate(
+        [intercept + pt.zeros_like(slopes[..., :1]), slopes], axis=-1
+    )
+    if not whitened:
+        return Contrasts("coefficient", own, dims=dims)
+    transform = Whitened(near, bool(by), together=True)
+    # PyMC takes into the density only what variables depend on: see PriorSet.variable
+    own = own + sum(0.0 * data.sum() for data in transform.data)
+    return Contrasts("coefficient", own, dims=dims, transform=transform)
 
 
-def _standard_normal(name: str, pull: Any, information: Any, *dims: str) -> Any:
-    """Create z ~ Normal(0, 1) in coordinates that suit the data.
-
-    If the data say of z that it is pull / information, with that information, then
-    z = (pull + sqrt(1 + information) raw) / (1 + information) has raw ~ Normal(0, 1) a
-    posteriori; a priori it is the normal that makes z standard.
-    """
-    width = 1 / pt.sqrt(1 + information)
-    raw = pm.Normal(f"{name}_raw", -pull * width, 1 / width, dims=dims)
-    return pull * width**2 + width * raw
+def _intercept_scale(spec: Any) -> float:
+    """Read the number of a prior of contrasts."""
+    number = spec.numbers.get("intercept")
+    if set(spec.numbers) != {"intercept"} or not isinstance(number, Real) or not number > 0:
+        raise PriorError(
+            "prior of 'coefficient': Contrasts has one number, intercept (positive: the standard "
+            f"deviation of the outcomes' log odds; slopes have slope_scale), got {spec}"
+        )
+    return float(number)
 
 
 def _report(

@@ -18,11 +18,15 @@ optimize = lazily("scipy.optimize")
 pm = lazily("pymc")
 pytensor = lazily("pytensor")
 special = lazily("scipy.special")
+stats = lazily("scipy.stats")
+pm = lazily("pymc")
+contrasts = lazily("bayesmig.models.social_capital.contrasts")
 likelihood = lazily("bayesmig.models.social_capital.likelihood")
 
 STUDY = bm.load_study("social_capital")
 N, PLACES = 700, 12
-STRUCTURES = ("independent", "correlated", "shared")
+STRUCTURES = ("correlated", "independent", "independent_contrasts", "shared")
+POSITIVE = ("group_scale", "group_diagonal", "slope_scale", "stratum_scale")
 # a scale of e^-20 is none, a prior of standard deviation 10,000 is flat
 NOTHING = {"dist": "LogNormal", "mu": -20, "sigma": 0.01}
 FLAT = {"coefficient": {"dist": "Normal", "mu": 0, "sigma": 1e4}, "group_scale": NOTHING}
@@ -50,13 +54,10 @@ def random_point(model, seed, lead=()):
     rng = np.random.default_rng(seed)
     point = {}
     for rv in model.free_RVs:
-        dims = model.named_vars_to_dims[rv.name]
+        dims = model.named_vars_to_dims.get(rv.name) or ()
         shape = (*lead, *(len(model.coords[dim]) for dim in dims))
         values = rng.normal(0, 0.5, shape)
-        positive = rv.name in ("group_scale", "stratum_scale")
-        point[rv.name] = np.exp(values) if positive else values
-        if rv.name == "correlation":
-            point[rv.name] = 1 / (1 + np.exp(-values))
+        point[rv.name] = np.exp(values) if rv.name in POSITIVE else values
     return point
 
 
@@ -240,7 +241,7 @@ def test_gradient_of_rows_that_count_differently():
 STRUCTURED = pytest.mark.parametrize(
     "options",
     [
-        {"weights": "weight"}, {"intercepts": "correlated"}, {"intercepts": "shared"},
+        {"weights": "weight"}, {"intercepts": "independent"}, {"intercepts": "shared"},
         {"strata": "network", "formula": SHORT.removeprefix("network + ")},
     ],
     ids=str,
@@ -306,10 +307,11 @@ def test_density_is_that_of_the_model_whatever_the_coordinates(twin, x):
     The graph's own differs by the Jacobian of its coordinates, which depends on the
     scales only; so differences at fixed scales must agree.
     """
-    model = STUDY.build(twin, collapse=False)
-    priors = STUDY.priors().specs["coefficient"].numbers
+    options = {"collapse": False, "intercepts": "independent_contrasts"}
+    model = STUDY.build(twin, "fixed", **options)
+    priors = STUDY.priors("fixed").specs["coefficient"].numbers
     scale = np.array([0.4, 0.8])
-    compiled = compile(STUDY, twin, collapse=False)
+    compiled = compile(STUDY, twin, "fixed", **options)
     bound = compiled.graph.bind(model, 0)
     rng = np.random.default_rng(3)
     values = []
@@ -341,6 +343,101 @@ def test_density_is_that_of_the_model_whatever_the_coordinates(twin, x):
         values.append((bound(flat)[0], expected))
     found = values[0][0] - values[1][0]
     assert found == pytest.approx(values[0][1] - values[1][1], rel=1e-10, abs=1e-7)
+
+
+# The default is the same model for every reference
+
+
+def test_contrasts_are_differences_of_independent_normals():
+    """Against the normal density with the covariance of differences, and draws against both."""
+    rng = np.random.default_rng(4)
+    scale = rng.uniform(0.3, 2, (4, 3))
+    value = rng.normal(size=(3, 3))
+    expected, covariances = 0.0, []
+    for j in range(3):
+        covariance = np.array(
+            [[scale[0, j] ** 2 + (scale[a, j] ** 2 if a == b else 0) for b in (1, 2, 3)]
+             for a in (1, 2, 3)]
+        )  # fmt: skip
+        covariances.append(covariance)
+        expected += stats.multivariate_normal(np.zeros(3), covariance).logpdf(value[:, j])
+    variable = contrasts.Contrasts.dist(scale)
+    found = pm.logp(variable, value).eval(mode="FAST_COMPILE")
+    assert found == pytest.approx(expected, rel=1e-12)
+    drawn = contrasts.Contrasts.rv_op.rng_fn(rng, np.broadcast_to(scale, (20_000, 4, 3)), None)
+    for j in range(3):
+        np.testing.assert_allclose(np.cov(drawn[:, :, j].T), covariances[j], rtol=0.06)
+
+
+def hyperprior(model, point):
+    """Log prior of coefficients, scales and covariance, as a density of the covariance itself."""
+    densities = evaluate.log_prior(model, point)
+    names = [n for n in densities if not n.endswith("_raw")]
+    found = sum(float(np.sum(densities[n])) for n in names)
+    if "group_diagonal" in point:
+        # W = TT', of the lower root T: |dW / dT| = 2^m prod t_i^(m - i), t_i^2 the variable
+        root = np.sqrt(point["group_diagonal"])
+        size = len(root)
+        for i in range(size):
+            found -= math.log(2) + (size - i) * math.log(root[i])
+            found += math.log(2 * root[i])  # from t_i to its square
+    return found
+
+
+@pytest.mark.parametrize("intercepts", ["correlated", "independent"])
+@pytest.mark.parametrize("reference", ["aspires", "migrated"])
+def test_the_prior_is_the_same_for_every_reference(twin, intercepts, reference):
+    """Its density at parameters that say the same against another reference.
+
+    Differences against another outcome are a linear map of determinant one (or minus one).
+    """
+    options = {"formula": SHORT, "intercepts": intercepts}
+    one = STUDY.build(twin, **options)
+    other = STUDY.build(twin, reference=reference, **options)
+    first, second = list(one.coords["outcome"]), list(other.coords["outcome"])
+    here = random_point(one, 21)
+    there = random_point(other, 22)
+    against = np.array(
+        [[float(o == k) - float(second[0] == k) for k in first[1:]] for o in second[1:]]
+    )
+    order = [first.index(o) for o in second]
+    there["coefficient"] = against @ here["coefficient"]
+    there["slope_scale"] = here["slope_scale"][order]
+    if intercepts == "independent":
+        there["group_scale"] = here["group_scale"][order]
+    else:
+        there["group_scale"] = here["group_scale"]
+        alike = np.linalg.cholesky(np.eye(2) + 1)
+        root = np.diag(np.sqrt(here["group_diagonal"]))
+        root[1, 0] = here["group_below"][0]
+        turned = np.linalg.solve(alike, against @ alike @ root)
+        root = np.linalg.cholesky(turned @ turned.T)
+        there["group_diagonal"] = np.diag(root) ** 2
+        there["group_below"] = root[1:, 0]
+    covariance = evaluate.derived(one, here)["group_covariance"][1:, 1:]
+    found = evaluate.derived(other, there)["group_covariance"][1:, 1:]
+    np.testing.assert_allclose(found, against @ covariance @ against.T, atol=1e-10)
+    assert hyperprior(other, there) == pytest.approx(hyperprior(one, here), abs=1e-8)
+
+
+@pytest.mark.parametrize("intercepts", STRUCTURES[1:])
+def test_two_outcomes_are_the_same_model_in_every_structure(twin, intercepts):
+    people = twin.assign(
+        outcome=twin["outcome"].copy(
+            data=np.where(twin["outcome"].values == "migrated", "migrated", "no_aspirations")
+        )
+    )
+    people["outcome"].attrs.pop("levels", None)
+    one = STUDY.build(people, formula=SHORT)
+    other = STUDY.build(people, formula=SHORT, intercepts=intercepts)
+    point = random_point(one, 8)
+    densities = [
+        {**evaluate.log_prior(model, point), **evaluate.log_likelihood(model, point)}
+        for model in (one, other)
+    ]
+    assert {v.name for v in one.free_RVs} == {v.name for v in other.free_RVs}
+    for name, value in densities[0].items():
+        np.testing.assert_allclose(densities[1][name], value, atol=1e-12)
 
 
 # Modes
@@ -394,8 +491,9 @@ def test_rebasing_is_refitting_with_another_reference(twin):
 
 
 def test_likelihood_is_the_same_for_every_reference(twin):
-    one = STUDY.build(twin, formula=SHORT, collapse=False)
-    other = STUDY.build(twin, formula=SHORT, collapse=False, reference="migrated")
+    options = {"formula": SHORT, "collapse": False, "intercepts": "independent_contrasts"}
+    one = STUDY.build(twin, **options)
+    other = STUDY.build(twin, reference="migrated", **options)
     here = random_point(one, 11)
     derived = evaluate.derived(one, here, strict=True)
     order = [list(one.coords["outcome"]).index(o) for o in other.coords["outcome"]]
@@ -406,7 +504,7 @@ def test_likelihood_is_the_same_for_every_reference(twin):
     own = np.column_stack([wanted["intercept"], wanted["log_odds"]])[1:]
     matrix = other["to_terms"].get_value()
     own[:, 1:] = own[:, 1:] @ np.linalg.inv(matrix).T
-    there = {"coefficient": own, "group_scale": np.array([1.0, 1.0])}
+    there = {"coefficient": own, "group_scale": np.ones(2), "slope_scale": np.ones(3)}
     # effects are linear in their coordinates: find those that give the effects wanted
     ends = [
         evaluate.derived(other, {**there, "group_raw": np.full((PLACES, 2), float(v))})[

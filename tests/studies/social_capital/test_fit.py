@@ -46,12 +46,15 @@ def test_errors_of_the_sum_have_the_covariance_that_print_left_out(fit):
 
 def test_spread_between_municipalities(fit):
     found, posterior = fit["estimands"].to_dataset(), fit["posterior"].to_dataset()
-    scale = posterior["group_scale"]
-    np.testing.assert_allclose(
-        found["group_sd"].sel(contrast=A), scale.sel(alternative="aspires"), rtol=1e-10
-    )
-    both = np.hypot(scale.sel(alternative="aspires"), scale.sel(alternative="migrated"))
-    np.testing.assert_allclose(found["group_sd"].sel(contrast=B), both, rtol=1e-10)
+    covariance = posterior["group_covariance"]
+
+    def entry(one, other):
+        return covariance.sel(outcome=one, outcome_too=other, drop=True)
+
+    own = entry("aspires", "aspires")
+    np.testing.assert_allclose(found["group_sd"].sel(contrast=A), np.sqrt(own), rtol=1e-10)
+    both = own + entry("migrated", "migrated") - 2 * entry("aspires", "migrated")
+    np.testing.assert_allclose(found["group_sd"].sel(contrast=B), np.sqrt(both), rtol=1e-10)
     variance = found["group_sd"] ** 2
     np.testing.assert_allclose(
         found["variance_share"], variance / (variance + np.pi**2 / 3), rtol=1e-10
@@ -220,7 +223,7 @@ def test_groups_saved_and_opened(tmp_path, fit):
     assert bm.compare(opened).equals(bm.compare(fit))
     options = json.loads(opened.attrs["options"])
     assert options["reference"] == "no_aspirations"
-    assert options["intercepts"] == "independent"
+    assert options["intercepts"] == "correlated"
     assert list(opened["posterior"].coords["alternative"].values) == ["aspires", "migrated"]
     assert "network: close" in opened["posterior"].coords["term"].values
 
@@ -245,14 +248,16 @@ def test_sensitivity_names_population_priors_only(fit, monkeypatch):
 
     monkeypatch.setattr("arviz.psense_summary", seen)
     table = bm.sensitivity(fit, "group_sd")
-    assert named == [["coefficient", "group_scale"]]
+    assert named == [["coefficient", "group_scale", "slope_scale"]]
     assert list(table.index) == [f"group_sd[{contrast}]" for contrast in (A, B, C)]
     assert {"prior", "likelihood", "diagnosis"} <= set(table.columns)
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("error::bayesmig.ConvergenceWarning")
-@pytest.mark.parametrize("intercepts", ["independent", "correlated", "shared"])
+@pytest.mark.parametrize(
+    "intercepts", ["correlated", "independent", "independent_contrasts", "shared"]
+)
 def test_default_settings_converge_at_the_papers_size(intercepts):
     """No divergence, R-hat < 1.01, bulk and tail ESS > 400 for all that is reported."""
     fitted = bm.fit(STUDY, STUDY.example(), intercepts=intercepts, progress=False)
@@ -269,7 +274,6 @@ def test_twins_are_recovered():
 
     found = bm.calibrate(
         STUDY, twin_of(0), n=20, simulate=twin_of, draws=300, tune=300, seed=1, progress=False,
-        intercepts="correlated",
     )  # fmt: skip
     table = coverage(found)
     for quantity in ("coefficient", "group_sd"):

@@ -77,18 +77,22 @@ def test_a_prior_of_another_family_with_bounds_of_its_own(twin):
 
 
 def test_priors_that_the_structure_has_not(twin):
-    lkj = {"correlation": {"dist": "LKJCorr", "eta": 4}}
-    assert "which this graph does not have" in said(bm.PriorError, STUDY.build, twin, lkj)
-    STUDY.build(twin, lkj, formula=SHORT, intercepts="correlated")
-    for wrong in ({"dist": "Beta", "alpha": 1, "beta": 1}, {"dist": "LKJCorr", "eta": -1}):
-        words = said(
-            bm.PriorError, STUDY.build, twin, {"correlation": wrong}, intercepts="correlated"
-        )
-        assert "prior of 'correlation'" in words
+    loading = {"loading": {"dist": "Normal", "mu": 0, "sigma": 1}}
+    assert "which this graph does not have" in said(bm.PriorError, STUDY.build, twin, loading)
+    STUDY.build(twin, loading, formula=SHORT, intercepts="shared")
+    for wrong in ({"dist": "Beta", "alpha": 1, "beta": 1}, {"dist": "Wishart", "beyond": -1}):
+        words = said(bm.PriorError, STUDY.build, twin, {"group_shape": wrong})
+        assert "prior of 'group_shape'" in words
+    words = said(bm.PriorError, STUDY.build, twin, {"coefficient": {"dist": "Contrasts", "mu": 1}})
+    assert "Contrasts has one number, intercept" in words
+    learned = {"slope_scale": {"dist": "LogNormal", "mu": -1, "sigma": 0.5}}
+    STUDY.build(twin, learned, formula=SHORT)
+    fixed = STUDY.priors("fixed").override(**learned)
+    assert "priors given for slope_scale" in said(bm.PriorError, STUDY.build, twin, fixed)
 
 
-def test_lkj_is_lkj():
-    """Of a 3 x 3 matrix: under LKJ(2) each (1 + r) / 2 is Beta(eta + (k - 2) / 2)."""
+def test_the_shape_of_correlated_effects_is_a_wishart():
+    """Of four outcomes: W = TT' has mean I and, with n degrees of freedom, variance 2 / n."""
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
         {
@@ -97,18 +101,20 @@ def test_lkj_is_lkj():
             "municipality": rng.choice(list("abc"), 400),
         }
     )
-    model = STUDY.build(frame, formula="age", reference="w", intercepts="correlated")
-    covariance = evaluate.prior_draws(model, 2500, seed=1)["group_covariance"][:, 1:, 1:]
-    sd = np.sqrt(np.einsum("nii->ni", covariance))
-    correlation = covariance / sd[:, :, None] / sd[:, None, :]
-    for i, j in ((0, 1), (0, 2), (1, 2)):
-        # Beta(2.5, 2.5) on (-1, 1) has variance 1 / 6
-        assert correlation[:, i, j].mean() == pytest.approx(0, abs=0.035)
-        assert correlation[:, i, j].var() == pytest.approx(1 / 6, abs=0.02)
+    model = STUDY.build(frame, formula="age", reference="w")
+    drawn = evaluate.prior_draws(model, 4000, seed=1)
+    covariance = drawn["group_covariance"] / drawn["group_scale"][:, None, None] ** 2
+    for one, other in ((0, 1), (1, 2), (2, 3), (0, 3)):
+        variance = (
+            covariance[:, one, one] + covariance[:, other, other] - 2 * covariance[:, one, other]
+        )
+        # three free outcomes and three beyond: a chi-squared of 6 degrees of freedom over 6
+        assert variance.mean() == pytest.approx(1, abs=0.04)
+        assert variance.var() == pytest.approx(2 / 6, abs=0.04)
 
 
 def test_prior_predictive_is_on_the_papers_scale(twin):
-    prior = bm.prior_predictive(STUDY, twin, draws=400)
+    prior = bm.prior_predictive(STUDY, twin, "fixed", draws=400)
     found = prior["estimands"]["coefficient"].sel(contrast=A)
     sd = found.std(("chain", "draw"))
     assert float(sd.sel(term="male")) == pytest.approx(2.0, rel=0.15)
@@ -121,13 +127,14 @@ def test_no_pooling_is_separate_models():
     """The likelihood over strata is the sum of those of each stratum alone."""
     data = STUDY.simulate(seed=9, n=3000, municipalities=10)
     formula = "male + urban"
-    whole = STUDY.build(data, strata="network", pooling="none", formula=formula)
+    options = {"formula": formula, "intercepts": "independent_contrasts"}
+    whole = STUDY.build(data, "fixed", strata="network", pooling="none", **options)
     slope = np.random.default_rng(2).normal(0, 0.3, (3, 2, 3))
     overall = np.array([data["male"].values.mean(), data["urban"].values.mean()])
     alone = []
     for s, stratum in enumerate(("none", "extended", "close")):
         part = people.select(data, stratum)
-        model = STUDY.build(part, formula=formula)
+        model = STUDY.build(part, "fixed", **options)
         # the same slopes, on columns centred on the stratum's own means
         means = np.array([part["male"].values.mean(), part["urban"].values.mean()])
         own = slope[s].copy()
