@@ -112,7 +112,7 @@ def build(
     Warns
     -----
     DataWarning
-        For separated columns and groups of one person, by name; for independent effects of
+        For separated columns and groups of one person, by name; for independent contrasts of
         three outcomes or more of one's own, which are another model for each reference.
 
     Raises
@@ -132,7 +132,7 @@ def build(
         collapse=collapse,
     )
     _warn(table)
-    if intercepts == "independent" and data.attrs.get("own_data"):
+    if intercepts == "independent_contrasts" and data.attrs.get("own_data"):
         _warn_of_reference(table)
     near = geometry(table)
     by = ("stratum",) if strata else ()
@@ -269,7 +269,7 @@ def _warn_of_reference(table: Design) -> None:
         warnings.warn(
             f"independent effects on the logits of {', '.join(map(str, others))} against "
             f"{reference} are another model with another reference, and fit otherwise: "
-            "intercepts='correlated' is one family of models whatever the reference",
+            "intercepts='correlated' and 'independent' are the same whatever the reference",
             DataWarning,
             stacklevel=4,
         )
