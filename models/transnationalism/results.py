@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -17,10 +18,11 @@ import xarray as xr
 
 import bayesmig as bm
 from bayesmig import attrs
-from bayesmig.models.transnationalism import stored
 from bayesmig.models.transnationalism.second_generation import figures
+from bayesmig.stored import Stored
 from bayesmig.study import Study
 
+TABLES = Stored(Path(__file__).parent)
 SEED = 1
 SHOWN = {  # measures of Tables 3 and 4 whose ratios the cards show
     3: ("dropout", "child_20_24", "incarcerated"),
@@ -184,9 +186,9 @@ MAKERS = {
 def main(asked: Iterable[str]) -> None:
     """Make and store the tables of some of `MAKERS`, or of all."""
     for name in asked or MAKERS:
-        of = stored.origin(__spec__.name, [name], SEED)
+        of = TABLES.origin(__spec__.name, [name], SEED)
         for table, found in MAKERS[name]().items():
-            print(stored.write(f"results/{table}", found, of), flush=True)
+            print(TABLES.write(f"results/{table}", found, of), flush=True)
 
 
 if __name__ == "__main__":
