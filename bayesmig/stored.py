@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
+NOT_CODE = (":(exclude,top)*/calibration/*.csv", ":(exclude,top)*/results/*.csv")
 TABLE = re.compile(r"(<!-- (?P<name>[a-z]+/\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -29,7 +30,7 @@ class Origin:
     command : str
     seed : int
     commit : str
-        Of the code that ran; "-dirty" if files differed from it.
+        Of the code that ran; "-dirty" if files, stored tables apart, differed from it.
     """
 
     command: str
@@ -67,9 +68,15 @@ class Stored:
 
     def origin(self, module: str, arguments: Sequence[str], seed: int) -> Origin:
         """Say what is about to make a table: before it runs, while files are what they were."""
-        said = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-        run = subprocess.run(said, cwd=self.folder, capture_output=True, text=True, check=False)
-        return Origin(" ".join(["python -m", module, *arguments]), seed, run.stdout.strip())
+
+        def git(*words: str) -> str:
+            run = ["git", *words]
+            done = subprocess.run(run, cwd=self.folder, capture_output=True, text=True, check=False)
+            return done.stdout.strip()
+
+        changed = git("diff", "--name-only", "HEAD", "--", ":/", *NOT_CODE)
+        commit = git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
+        return Origin(" ".join(["python -m", module, *arguments]), seed, commit)
 
     def write(self, name: str, table: pd.DataFrame, of: Origin) -> Path:
         """Write a table, its index the first column, below a line that says what made it."""
