@@ -150,7 +150,7 @@ def _one_after_the_other(distance: Any, loading: Any, information: Any, size: in
     """
     pull = (loading * (information * distance)[..., None]).sum(1)
     weight = (loading[..., :, None] * loading[..., None, :] * information[..., None, None]).sum(1)
-    reduced = []
+    reduced: list[tuple[Any, Any]] = []
     for last in reversed(range(size)):
         reduced.insert(0, (pull[:, last], weight[:, last]))
         left = weight[:, :last, last] / (1 + weight[:, last, last])[:, None]

@@ -232,7 +232,7 @@ def _coefficient(
 def _intercept_scale(spec: Any) -> float:
     """Read the number of a prior of contrasts."""
     number = spec.numbers.get("intercept")
-    if set(spec.numbers) != {"intercept"} or not isinstance(number, Real) or not number > 0:
+    if set(spec.numbers) != {"intercept"} or not isinstance(number, Real) or not float(number) > 0:
         raise PriorError(
             "prior of 'coefficient': Contrasts has one number, intercept (positive: the standard "
             f"deviation of the outcomes' log odds; slopes have slope_scale), got {spec}"
