@@ -97,8 +97,8 @@ def build(
     pm.Model
         Free: ``coefficient`` (alternative, column), of standardised columns, the intercept
         first; ``slope_scale`` (outcome), where the prior of coefficients learns it;
-        ``group_scale``: one number and the shape of the covariance, ``group_diagonal``
-        (factor) and ``group_below`` (below), if correlated; by outcome; by alternative; or,
+        ``group_scale``: one number and the shape of the covariance, ``group_shape_diagonal``
+        (factor) and ``group_shape_below`` (below), if correlated; by outcome; by alternative; or,
         with one factor, that of the commonest alternative (first), which fixes the
         factor's sign, with the ``loading`` (later) of the others; ``group_raw`` and alike
         (group, ...), the group effects in coordinates that suit the sampler.
@@ -232,7 +232,11 @@ def _coefficient(
 def _intercept_scale(spec: Any) -> float:
     """Read the number of a prior of contrasts."""
     number = spec.numbers.get("intercept")
-    if set(spec.numbers) != {"intercept"} or not isinstance(number, Real) or not float(number) > 0:
+    if (
+        set(spec.numbers) != {"intercept"}
+        or not isinstance(number, Real)
+        or not 0 < float(number) < np.inf
+    ):
         raise PriorError(
             "prior of 'coefficient': Contrasts has one number, intercept (positive: the standard "
             f"deviation of the outcomes' log odds; slopes have slope_scale), got {spec}"
