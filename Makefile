@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 TYPES := build/types
 
-.PHONY: demo test test-all test-browser fuzz lint format check types notebooks notebooks-full calibrate cards bench clean
+.PHONY: demo test test-all test-browser test-kill fuzz lint format check types notebooks notebooks-full calibrate cards bench clean
 
 demo: $(READY)
 	$(RUN) -m bayesmig demo
@@ -23,6 +23,10 @@ test-all: $(READY)
 test-browser: $(READY)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[browser]"
 	$(RUN) -m pytest -q -m browser
+
+# runs of the command line ended at forty random times, five minutes
+test-kill: $(READY)
+	$(RUN) -m pytest -q -m slow tests/safety/test_killed.py
 
 # 20,000 damaged files at every door, an hour or so
 fuzz: $(READY)
