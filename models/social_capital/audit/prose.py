@@ -80,8 +80,9 @@ def _fewer_differ(report: Manuscript, claim: Claim) -> Verdict:
         for p in ("p", "fair_p")
     )
     return fair[0] < fair[1], (
-        f"two-sided p below {STATED:.2f} by the printed errors: {names[0]} {printed[0]}, {names[1]} "
-        f"{printed[1]}; by errors that have the covariance of A and B: {fair[0]} and {fair[1]}"
+        f"two-sided p below {STATED:.2f} by the printed errors: {names[0]} {printed[0]}, "
+        f"{names[1]} {printed[1]}; by errors that have the covariance of A and B: {fair[0]} and "
+        f"{fair[1]}"
     )
 
 
