@@ -75,7 +75,7 @@ def exact(column):
 
 
 def test_shape():
-    assert list(FOUND) == ["check", "where", "holds", "detail"]
+    assert list(FOUND) == ["check", "where", "holds", "detail", "rounding"]
     assert FOUND.holds.dtype == bool
     for column in ("check", "where", "detail"):
         assert pd.api.types.is_string_dtype(FOUND[column])
