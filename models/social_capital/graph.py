@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from bayesmig.priors import PriorSet
 
-Intercepts = Literal["correlated", "independent", "independent_contrasts", "shared"]
+Intercepts = Literal["independent", "correlated", "independent_contrasts", "shared"]
 Pooling = Literal["partial", "complete", "none"]
 
 
@@ -47,7 +47,7 @@ def build(
     group: str = "municipality",
     outcome: str = "outcome",
     reference: str = "no_aspirations",
-    intercepts: Intercepts = "correlated",
+    intercepts: Intercepts = "independent",
     weights: str | None = None,
     counts: str | None = None,
     strata: str | None = None,
@@ -69,9 +69,9 @@ def build(
     reference : str
         The outcome against which coefficients are written; `bayesmig.rebase` changes it
         after fitting.
-    intercepts : {"correlated", "independent", "independent_contrasts", "shared"}
-        Group effects: any covariance over the outcomes; independent effects of all
-        outcomes, the logits being their differences; independent effects on each logit
+    intercepts : {"independent", "correlated", "independent_contrasts", "shared"}
+        Group effects: independent effects of all outcomes, the logits being their
+        differences; any covariance over the outcomes; independent effects on each logit
         against the reference, which is another model for every reference where outcomes
         are three or more; or one factor with a loading for each logit.
     weights : str, optional
