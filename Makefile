@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 TYPES := build/types
 
-.PHONY: demo test test-all test-browser fuzz lint format check types notebooks notebooks-full calibrate bench clean
+.PHONY: demo docs gallery test test-all test-browser test-lowest fuzz lint format check types notebooks notebooks-full calibrate bench clean
 
 demo: $(READY)
 	$(RUN) -m bayesmig demo
@@ -19,8 +19,18 @@ test: $(READY)
 test-all: $(READY)
 	$(RUN) -m pytest -q
 
-# the report in a real browser: needs Chromium, and installs what drives it
-test-browser: $(READY)
+# the site, without a network; what it warns of is an error
+docs: $(READY)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	$(RUN) -m sphinx -q -E -W --keep-going -c docs -d build/doctrees . build/site
+	@echo "build/site/index.html"
+
+# the pictures of docs/gallery.md
+gallery: $(READY)
+	$(RUN) docs/gallery.py
+
+# report and site in a real browser: needs Chromium, and installs what drives it
+test-browser: docs
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[browser]"
 	$(RUN) -m pytest -q -m browser
 

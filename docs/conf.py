@@ -26,11 +26,16 @@ include_patterns = [
     "models/**/CARD.md",
     "*.md",
 ]
-exclude_patterns = ["README.md", "models/_skeleton/**", "build/**", "dist/**", "out/**", ".*/**"]
+exclude_patterns = ["README.md", "models/_skeleton/**"]
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", r"(arviz|collections|matplotlib|np|numpy|pandas|pathlib|pd|pm|pymc|typing|xarray|xr)\..*")]
+nitpick_ignore_regex = [
+    (
+        "py:.*",
+        r"(arviz|collections|matplotlib|np|numpy|pandas|pathlib|pd|pm|pymc|typing|xarray|xr)\..*",
+    )
+]
 
-myst_enable_extensions = ["colon_fence", "fieldlist"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # notebooks show the output that is stored in them
 nb_ipywidgets_js = {}  # which would come from the network
@@ -47,10 +52,14 @@ html_title = f"bayesmig {version}"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_additional_pages = {"index": "redirect.html"}
-templates_path = ["static"]
+templates_path = ["templates"]
 html_copy_source = False
 html_show_sourcelink = False
+html_sidebars = {
+    name: [] for name in ("docs/index", "docs/print", "docs/gallery", "notebooks/quick_start")
+}
 html_theme_options = {
+    "header_links_before_dropdown": 7,
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
