@@ -5,6 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 TYPES := build/types
+LOWEST := build/lowest
 
 .PHONY: demo docs gallery test test-all test-browser test-lowest fuzz lint format check types notebooks notebooks-full calibrate bench clean
 
@@ -33,6 +34,12 @@ gallery: $(READY)
 test-browser: docs
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[browser]"
 	$(RUN) -m pytest -q -m browser
+
+# the oldest versions that pyproject.toml allows, in an environment of their own
+test-lowest: $(READY)
+	@$(RUN) -m venv $(LOWEST)
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e ".[test]"
+	$(LOWEST)/bin/python -m pytest -q -m "not slow and not timed and not browser" tests/engine tests/studies/emigration
 
 # 20,000 damaged files at every door, an hour or so
 fuzz: $(READY)

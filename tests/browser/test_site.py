@@ -29,7 +29,9 @@ def page(browser):
     page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("requestfailed", lambda request: wrong.append(request.url))
-    page.on("request", lambda asked: asked.url[:5] in ("http:", "https") and wrong.append(asked.url))
+    page.on(
+        "request", lambda asked: asked.url[:5] in ("http:", "https") and wrong.append(asked.url)
+    )
     yield page
     page.close()
     assert wrong == []

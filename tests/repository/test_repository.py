@@ -48,7 +48,7 @@ def rooms(study):
 
 def test_the_map_names_every_folder_and_no_other():
     described = set(table("folder"))
-    packages = ("bayesmig", "models", "notebooks", "benchmarks")
+    packages = ("bayesmig", "models", "notebooks", "docs", "benchmarks")
     tests = {f"tests/{name}/" for name in names(ROOT / "tests", Path.is_dir)}
     assert described == {f"{name}/" for name in packages} | {"models/_skeleton/"} | tests
 
