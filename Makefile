@@ -5,8 +5,9 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 TYPES := build/types
+LOWEST := build/lowest
 
-.PHONY: demo test test-all test-browser test-kill fuzz lint format check types notebooks notebooks-full calibrate cards bench clean
+.PHONY: demo docs gallery test test-all test-browser test-kill test-lowest fuzz lint format check types notebooks notebooks-full calibrate cards bench clean
 
 demo: $(READY)
 	$(RUN) -m bayesmig demo
@@ -19,14 +20,30 @@ test: $(READY)
 test-all: $(READY)
 	$(RUN) -m pytest -q
 
-# the report in a real browser: needs Chromium, and installs what drives it
-test-browser: $(READY)
+# the site, without a network; what it warns of is an error
+docs: $(READY)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	$(RUN) -m sphinx -q -E -W --keep-going -c docs -d build/doctrees . build/site
+	@echo "build/site/index.html"
+
+# the pictures of docs/gallery.md
+gallery: $(READY)
+	$(RUN) docs/gallery.py
+
+# report and site in a real browser: needs Chromium, and installs what drives it
+test-browser: docs
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[browser]"
 	$(RUN) -m pytest -q -m browser
 
 # runs of the command line ended at forty random times, five minutes
 test-kill: $(READY)
 	$(RUN) -m pytest -q -m slow tests/safety/test_killed.py
+
+# the oldest versions that pyproject.toml allows, in an environment of their own
+test-lowest: $(READY)
+	@$(RUN) -m venv $(LOWEST)
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e ".[test]"
+	$(LOWEST)/bin/python -m pytest -q -m "not slow and not timed and not browser" tests/engine tests/studies/emigration
 
 # 20,000 damaged files at every door, an hour or so
 fuzz: $(READY)

@@ -67,7 +67,7 @@ class Data(Protocol):
         """Return data that ship with the study."""
 
     def read(self, path: str | Path, **how: Any) -> xr.Dataset:
-        """Read a user's file; raise `DataError` naming file, row and column."""
+        """Read a user's file; raise `bayesmig.DataError` naming file, row and column."""
 
 
 @runtime_checkable
@@ -217,7 +217,7 @@ PROTOCOLS = dict(zip(PARTS, (Data, Simulator, Model, Estimands, Printed, Audit),
 
 
 def check_part(study: str, name: str, part: object) -> None:
-    """Raise `StudyError` unless a module has the functions of its Protocol."""
+    """Raise `bayesmig.StudyError` unless a module has the functions of its Protocol."""
     protocol = PROTOCOLS[name]
     if not isinstance(part, protocol):
         wanted = [n for n in _members(protocol) if not hasattr(part, n)]
@@ -280,7 +280,7 @@ def check_estimands(study: str, estimands: xr.Dataset) -> None:
 
 
 def check_storable(where: str, data: xr.Dataset) -> None:
-    """Raise `DataError` for attributes and labels that a NetCDF file does not give back."""
+    """Raise `bayesmig.DataError` for what a NetCDF file does not give back as it was."""
     attributes: list[tuple[str, Mapping[Any, Any]]] = [("", data.attrs)]
     attributes += [(f"{name}.", array.attrs) for name, array in data.variables.items()]
     for owner, attrs in attributes:

@@ -199,7 +199,7 @@ def predictive(observed: np.ndarray, drawn: xr.DataArray, people: bool, fewest: 
         what, below = f"totals by {str(labelled[-1]).replace('_', ' ')}", title
     else:
         found = _by_size(observed[there], values[:, there])
-        what, below = "numbers of values by size", f"values of {title}"
+        what, below = "numbers of values by size", f"how many values of {title} are so large"
     low, high = np.quantile(found.drawn, [(1 - PROB) / 2, (1 + PROB) / 2], axis=0)
     seen = found.observed.astype(float)
     few = (seen > 0) & (seen < fewest) if people else np.zeros(len(seen), dtype=bool)
@@ -246,7 +246,7 @@ def _grid(panels: int) -> tuple[Figure, list[Any]]:
 
 def _panel(axis: Any, row: Any, below: str = "") -> None:
     """Title a panel by its number, in its units."""
-    words = row.coordinates or row.quantity.replace("_", " ")
+    words = ": ".join(filter(None, (row.quantity.replace("_", " "), row.coordinates)))
     axis.set_title(broken(words, LETTERS), fontsize=9, loc="left", parse_math=False)
     axis.set_xlabel(below or broken(row.units, LETTERS), fontsize=8.5)
     axis.set_yticks([])

@@ -211,7 +211,7 @@ def _label_axes(
         axis.set_xlabel(f"{name.replace('_', ' ')} ({units})")
         axis.spines["left"].set_visible(False)
         axis.tick_params(axis="y", length=0)
-        tall(axis, len(labels))
+        tall(axis, round(len(labels) * height / ROW_HEIGHT))
     return figure, list(axes), labels
 
 

@@ -99,12 +99,17 @@ def test_a_tall_plot_has_its_axis_at_the_top_too():
     top = bm.plot_compare(fitted, "slope").axes[0].xaxis.get_tick_params()
     assert top["labeltop"]
     assert not bm.plot_compare(toy_fit(), "slope").axes[0].xaxis.get_tick_params()["labeltop"]
+    fitted["estimands"] = fitted["estimands"].isel(outcome=slice(15))
+    for fits, said in (({"a": fitted}, False), ({"a": fitted, "b": fitted, "c": fitted}, True)):
+        (axis,) = bm.plot_fits(fits, "slope").axes
+        assert axis.xaxis.get_tick_params()["labeltop"] == said
 
 
 def test_prior_and_posterior_are_the_draws():
     fitted = bm.add_groups(toy_fit(), ["prior"], seed=3)
     figure = bm.plot_prior_posterior(fitted, "slope")
     assert len(figure.axes) == 2  # of three slopes two are printed
+    assert all(axis.get_title(loc="left").startswith("slope: ") for axis in figure.axes)
     drawn = {patch.get_label(): patch for patch in figure.axes[0].patches}
     row = bm.compare(fitted, quantity="slope").iloc[0]
     posterior = fitted["estimands"]["slope"].sel(outcome=row.coordinates).values

@@ -48,7 +48,7 @@ def rooms(study):
 
 def test_the_map_names_every_folder_and_no_other():
     described = set(table("folder"))
-    packages = ("bayesmig", "models", "notebooks", "benchmarks")
+    packages = ("bayesmig", "models", "notebooks", "docs", "benchmarks")
     tests = {f"tests/{name}/" for name in names(ROOT / "tests", Path.is_dir)}
     assert described == {f"{name}/" for name in packages} | {"models/_skeleton/"} | tests
 
@@ -98,10 +98,21 @@ def test_versions_agree():
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_constraints_pin_names_and_versions_only():
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+@pytest.mark.parametrize("name", ["constraints.txt", "constraints-lowest.txt"])
+def test_constraints_pin_names_and_versions_only(name):
+    lines = (ROOT / name).read_text().splitlines()
     assert lines
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+", line) for line in lines), lines
+
+
+def test_lower_bounds_are_the_versions_that_are_tested():
+    pinned = [line.split("==") for line in (ROOT / "constraints-lowest.txt").read_text().split()]
+    lowest = {re.sub(r"[._]", "-", name).lower(): version for name, version in pinned}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    for words in asked:
+        name, bound = re.fullmatch(r"([\w-]+)>=([\d.]+)(?:,<[\d.]+)?", words).groups()
+        assert re.fullmatch(rf"{re.escape(bound)}(\.0)*", lowest[name.lower()]), words
 
 
 def test_a_commit_is_checked_as_make_lint_checks():

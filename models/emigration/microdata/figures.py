@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayesmig.comparison import interval
-from bayesmig.drawing import SERIES, new_figure, styled, tall
+from bayesmig.drawing import INK, PAPER, SERIES, Series, new_figure, styled, tall
 from bayesmig.models.emigration.microdata.counts.cells import name, printed
 from bayesmig.truth import PREFIX
 from bayesmig.truth import of as truth_of
@@ -87,11 +87,16 @@ def plot_methods(
     figure, (axes,) = new_figure(fitted, 1, "Emigration by method")
     figure.set_size_inches(8, 1.8 + 0.3 * len(cells))
     step = 0.7 / len(names)
-    for k, (method, series) in enumerate(zip(names, cycle(SERIES), strict=False)):
+    drawn = dict(zip([n for n in names if n != PRINT], cycle(SERIES), strict=False))
+    drawn[PRINT] = Series(INK, "D", "-")
+    for k, method in enumerate(names):
+        series, face = drawn[method], PAPER if method == PRINT else None
         one = wanted[wanted.method == method].set_index("cell").reindex(cells)
         at = np.arange(len(cells)) + (k - (len(names) - 1) / 2) * step
         axes.hlines(at, one.low, one.high, color=series.color, lw=1.5)
-        axes.plot(one.estimate, at, series.marker, ms=3.5, color=series.color, label=method)
+        axes.plot(
+            one.estimate, at, series.marker, ms=3.5, color=series.color, mfc=face, label=method
+        )
     truth = wanted[wanted.method == "truth"].set_index("cell").reindex(cells)
     if truth.estimate.notna().any():
         axes.plot(truth.estimate, np.arange(len(cells)), "k|", ms=11, mew=1.5, label="truth")
