@@ -23,6 +23,7 @@ test-all: $(READY)
 # the site, without a network; what it warns of is an error
 docs: $(READY)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	@rm -rf build/site
 	$(RUN) -m sphinx -q -E -W --keep-going -c docs -d build/doctrees . build/site
 	@echo "build/site/index.html"
 

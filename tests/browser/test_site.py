@@ -50,7 +50,7 @@ def page(browser, site):
     """A page, held at the end against what it complained of and asked for."""
     wrong, page = [], browser.new_page(base_url=site)
     page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
-    page.on("response", lambda came: came.ok or wrong.append(came.url))
+    page.on("response", lambda came: came.status < 400 or wrong.append(came.url))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on(
         "request", lambda asked: asked.url.startswith((site, "data:")) or wrong.append(asked.url)
