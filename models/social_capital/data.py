@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -72,7 +72,8 @@ def read(
     path: str | Path,
     *,
     formula: str | None = None,
-    group: str | None = None,
+    group: str | Sequence[str] | None = None,
+    varying: str | None = None,
     outcome: str | None = None,
     reference: str | None = None,
     weights: str | None = None,
@@ -98,7 +99,7 @@ def read(
     Parameters
     ----------
     path : str or Path
-    formula, group, outcome, reference, weights, counts, strata
+    formula, group, varying, outcome, reference, weights, counts, strata
         Of any file: as for the graph.  Of the paper's file ``outcome`` is the name that the
         file has for it.
     missing : {"raise", "casewise"}
@@ -131,6 +132,7 @@ def read(
     options = {
         "formula": formula,
         "group": group,
+        "varying": varying,
         "outcome": outcome,
         "reference": reference,
         "weights": weights,

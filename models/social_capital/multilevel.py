@@ -1,0 +1,361 @@
+"""Effects of several columns of groups, and slopes that vary between groups, in the graph.
+
+The effects of a block (see `joint`) are u_gkc = sum_f Lambda_kcf e_gf, e ~ Normal(0, 1), of
+group g on the slope of column c in logit k, and in a person's logit the blocks add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from bayesmig.errors import StudyError
+from bayesmig.models.social_capital import effects
+from bayesmig.models.social_capital.joint import INTERCEPT, Block, Joint, Link, Told
+
+if TYPE_CHECKING:
+    from bayesmig.models.social_capital.design import Design
+    from bayesmig.priors import PriorSet
+
+SlopeEffects = Literal["correlated", "uncorrelated"]
+
+
+def check(table: Design, intercepts: str, slopes: SlopeEffects) -> None:
+    """Refuse slopes that vary as nobody has written down.
+
+    Raises
+    ------
+    StudyError
+    """
+    if not table.slopes.columns:
+        return
+    if intercepts == "shared":
+        raise StudyError(
+            "one factor of intercepts says nothing of slopes that vary: "
+            "intercepts='correlated', or another"
+        )
+    if slopes == "correlated" and intercepts != "correlated":
+        raise StudyError(
+            f"intercepts={intercepts!r} are independent of each other, and slopes that vary then "
+            "of them: slopes='uncorrelated'"
+        )
+    own = list(table.slopes.columns)
+    block = table.to_terms[np.ix_(own, own)]
+    if slopes == "uncorrelated" and np.count_nonzero(block - np.diag(np.diag(block))):
+        raise StudyError(
+            "varying: a square and what it is the square of go together: slopes='correlated'"
+        )
+
+
+def coords(table: Design, blocks: Sequence[Block], intercepts: str) -> dict[str, Any]:
+    """Return the labels of the effects and of what they are made of."""
+    several = len(table.levels) > 1
+    found: dict[str, Any] = {"cell": np.arange(len(table.groups))}
+    if several:
+        found["grouping"] = [level.name for level in table.levels]
+        found["member"] = [f"{level.name}, {g}" for level in table.levels for g in level.groups]
+        found |= {f"member_{i + 1}": level.groups for i, level in enumerate(table.levels)}
+    if table.slopes.columns:
+        labels = [table.terms[j] for j in table.slopes.columns]
+        found["slope"] = labels
+        found["pair"] = [", ".join(two) for two in combinations(["intercept", *labels], 2)]
+    if intercepts == "correlated":
+        factors, below = [], []
+        for block in blocks:
+            own = [_factor(table, block, f) for f in range(_size(table, block))]
+            if len(own) > 1:
+                factors += own
+                below += [f"{a}, {b}" for b in own for a in own[own.index(b) + 1 :]]
+        if factors:
+            found |= {"factor": factors, "below": below}
+    return found
+
+
+def _size(table: Design, block: Block) -> int:
+    return len(table.alternatives) * len(block.columns)
+
+
+def _factor(table: Design, block: Block, f: int) -> str:
+    """Name a factor: "1", or "household 1", or "municipality, age 1"."""
+    words = [table.levels[block.level].name] if len(table.levels) > 1 else []
+    if INTERCEPT not in block.columns:
+        words.append(table.terms[block.columns[0]])
+    return f"{', '.join(words)} {f + 1}".strip()
+
+
+def loadings(
+    priors: PriorSet, table: Design, blocks: Sequence[Block], intercepts: str, model: pm.Model
+) -> list[Any]:
+    """Create Lambda of each block: (alternative, coefficient, factor)."""
+    by = ("grouping",) if len(table.levels) > 1 else ()
+    some = bool(table.slopes.columns)
+    if intercepts == "correlated":
+        return _correlated(priors, table, blocks, by, model)
+    own = effects.loadings(priors, by, intercepts, model)
+    varying = effects.loadings(priors, ("slope",), intercepts, model, "varying") if some else None
+    found = []
+    for block in blocks:
+        (column,) = block.columns
+        one = own[block.level] if column == INTERCEPT else varying[_place(table, column)]
+        found.append(one[:, None, :])
+    return found
+
+
+def _place(table: Design, column: int) -> int:
+    return table.slopes.columns.index(column)
+
+
+def _correlated(
+    priors: PriorSet,
+    table: Design,
+    blocks: Sequence[Block],
+    by: tuple[str, ...],
+    model: pm.Model,
+) -> list[Any]:
+    """Wishart covariances of the blocks, each coefficient with a scale of its own.
+
+    In the order of outcomes the covariance is one of differences of independent numbers, as
+    for one column of groups, so that it is the same family for every reference.
+    """
+    scale = priors.variable("group_scale", *by, support="positive")
+    varying = (
+        priors.variable("varying_scale", "slope", support="positive")
+        if table.slopes.columns
+        else None
+    )
+    roots = _roots(priors, [_size(table, block) for block in blocks], model)
+    alternatives = len(table.alternatives)
+    found = []
+    for block, root in zip(blocks, roots, strict=True):
+        scales = [
+            (scale[block.level] if by else scale) if j == INTERCEPT else varying[_place(table, j)]
+            for j in block.columns
+        ]
+        size = _size(table, block)
+        # against the reference: the same for each coefficient
+        turned = root.reshape((alternatives, len(block.columns), size))
+        turned = (effects.alike(model)[:, :, None, None] * turned[None]).sum(1)
+        found.append(pt.stack(scales)[None, :, None] * turned)
+    return found
+
+
+def _roots(priors: PriorSet, sizes: Sequence[int], model: pm.Model) -> list[Any]:
+    """Lower roots of a Wishart for each block, of mean one (Bartlett); of size one, one."""
+    beyond = effects.degrees_beyond(priors.specs["group_shape"])
+    if max(sizes) == 1:
+        return [pt.ones((1, 1)) for _ in sizes]
+    degrees = np.concatenate([n + beyond - np.arange(n) for n in sizes if n > 1])
+    square = pm.ChiSquared(
+        "group_diagonal", pm.Data("group_diagonal_degrees", degrees), dims="factor"
+    )
+    below = pm.Normal("group_below", 0.0, 1.0, dims="below")
+    found, first, first_below = [], 0, 0
+    for n in sizes:
+        if n == 1:
+            found.append(pt.ones((1, 1)))
+            continue
+        pairs = [(i, j) for j in range(n) for i in range(j + 1, n)]
+        place = np.zeros((len(pairs), n, n))
+        place[np.arange(len(pairs)), [i for i, _ in pairs], [j for _, j in pairs]] = 1.0
+        own = pt.sqrt(square[first : first + n])[:, None] * effects.constant(
+            f"on_diagonal_{n}", np.eye(n), model
+        )
+        lower = below[first_below : first_below + len(pairs), None, None]
+        lower = (lower * effects.constant(f"below_diagonal_{n}", place, model)).sum(0)
+        width = effects.constant(f"group_shape_width_{n}", 1 / np.sqrt(n + beyond), model)
+        found.append((own + lower) * width)
+        first, first_below = first + n, first_below + len(pairs)
+    return found
+
+
+def create(
+    coefficient: Any,
+    loading: Sequence[Any],
+    near: Joint,
+    sizes: Sequence[int],
+    dims: Sequence[str],
+) -> list[Any]:
+    """Create the effects of each block, (group, alternative, coefficient).
+
+    Their coordinates are those in which their posterior is nearly standard normal given
+    coefficients, scales and the blocks before, the blocks after integrated out.
+
+    Parameters
+    ----------
+    coefficient : tensor (alternative, 1 + column)
+    loading : sequence of tensor (alternative, coefficient, factor)
+    near : Joint
+    sizes : sequence of int
+        How many factors each block has.
+    dims : sequence of str
+        Of the groups of each block.
+    """
+    moved = pm.Data("joint_centre", near.centre[0]) - coefficient
+    data = [_data(b, told) for b, told in enumerate(near.told)]
+    variance = [(one**2).sum(-1)[None] for one in loading]
+    found: list[Any] = []
+    for b, told in enumerate(near.told):
+        own = data[b]
+        kept = _kept(told, own, data, variance)
+        # as far as the effects before and the coefficients are not where the mode has them
+        away = (own["focus"] * moved[None, :, None, : own["focus"].shape[-1]]).sum(-1)
+        for at, link in enumerate(told.earlier):
+            other = (found[link.other] - data[link.other]["mode"])[own[f"earlier_{at}_other"]]
+            said = (own[f"earlier_{at}"] * other[:, :, None, :]).sum(-1)
+            away = pt.inc_subtensor(away[own[f"earlier_{at}_own"]], -said)
+        root = pt.sqrt(kept)
+        information = own["information"] * root[..., :, None] * root[..., None, :]
+        slope = own["score"] + kept * away + (information * own["mode"][..., None, :]).sum(-1)
+        pull = (loading[b][None] * slope[..., None]).sum((1, 2))
+        half = (information[..., None] * loading[b][None, :, None]).sum(-2)
+        weight = (loading[b][None, ..., None] * half[..., None, :]).sum((1, 2))
+        score = effects.in_turn(f"effect_{b + 1}", pull, weight, sizes[b], dims[b])
+        found.append((loading[b][None] * score[:, None, None, :]).sum(-1))
+    return found
+
+
+def _data(b: int, told: Told) -> dict[str, Any]:
+    """Name the numbers of a block."""
+    numbers: dict[str, Any] = {
+        "mode": told.mode, "score": told.score, "information": told.information,
+        "focus": told.focus,
+    }  # fmt: skip
+    for at, link in enumerate(told.earlier):
+        numbers |= _of_link(f"earlier_{at}", link, link.information)
+    for at, link in enumerate(told.later):
+        numbers |= _of_link(f"later_{at}", link, link.share)
+    return {name: pm.Data(f"effect_{b + 1}_{name}", value) for name, value in numbers.items()}
+
+
+def _of_link(name: str, link: Link, value: Any) -> dict[str, Any]:
+    return {name: value, f"{name}_own": link.own_group, f"{name}_other": link.other_group}
+
+
+def _kept(told: Told, own: dict[str, Any], data: Sequence[Any], variance: Sequence[Any]) -> Any:
+    """How much of what the data say is left when the blocks after are not known.
+
+    (group, alternative, coefficient), between 0 and 1: with one block after exactly what is
+    left after integrating it out, but for what the coefficients of one block share.
+    """
+    kept = pt.ones_like(own["mode"])
+    for at, link in enumerate(told.later):
+        other = data[link.other]
+        says = variance[link.other] * pt.diagonal(other["information"], axis1=-2, axis2=-1)
+        lost = (says / (1 + says))[own[f"later_{at}_other"]][:, :, None, :]
+        lost = (own[f"later_{at}"] * lost).sum(-1)
+        kept = kept * pt.inc_subtensor(pt.ones_like(kept)[own[f"later_{at}_own"]], -lost)
+    return pt.maximum(kept, 0.01)
+
+
+def add(
+    priors: PriorSet,
+    table: Design,
+    coefficient: Any,
+    near: Joint,
+    blocks: Sequence[Block],
+    intercepts: str,
+    model: pm.Model,
+) -> tuple[Any, Any]:
+    """Create effects and name what the estimands are made of.
+
+    Returns
+    -------
+    tensor (cell, alternative), tensor (cell, alternative, slope)
+        What the groups of a cell add to intercept and slopes.
+    """
+    loading = loadings(priors, table, blocks, intercepts, model)
+    correlated = intercepts == "correlated"
+    others = len(model.coords["factor"]) if not correlated else 0
+    sizes = [_size(table, block) if correlated else others for block in blocks]
+    several = len(table.levels) > 1
+    dims = [f"member_{block.level + 1}" if several else "group" for block in blocks]
+    effect = create(coefficient, loading, near, sizes, dims)
+    intercept: Any = 0.0
+    own: dict[int, Any] = {}  # effects on the intercept, by level
+    slope: dict[int, Any] = {}  # and on columns
+    for b, block in enumerate(blocks):
+        for c, column in enumerate(block.columns):
+            if column == INTERCEPT:
+                own[block.level] = effect[b][:, :, c]
+                of_cell = pm.Data(f"cell_{block.level + 1}", block.of_cell, dims="cell")
+                intercept = intercept + own[block.level][of_cell]
+            else:
+                slope[column] = effect[b][:, :, c]
+    every = pt.concatenate([own[i] for i in range(len(table.levels))], axis=0)
+    pm.Deterministic(
+        "group_effect", _padded(every, 1), dims=("member" if several else "group", "outcome")
+    )
+    covariance = _covariances(table, blocks, loading)
+    of_level = [covariance[i, INTERCEPT, INTERCEPT] for i in range(len(table.levels))]
+    pm.Deterministic(
+        "group_covariance",
+        _padded(_padded(pt.stack(of_level) if several else of_level[0], -1), -2),
+        dims=(*(("grouping",) if several else ()), "outcome", "outcome_too"),
+    )
+    if not table.slopes.columns:
+        return intercept, None
+    return intercept, _add_slopes(table, slope, covariance, model)
+
+
+def _add_slopes(table: Design, slope: dict[int, Any], covariance: Any, model: pm.Model) -> Any:
+    """Name the slopes and their covariances, per unit of the formula's columns."""
+    level, columns = table.slopes.level, table.slopes.columns
+    matrix = table.to_terms[np.ix_(columns, columns)]
+    to_slopes = pm.Data("to_slopes", matrix)
+    graph = pt.stack([slope[j] for j in columns], axis=-1)  # (group, alternative, slope)
+    terms = (graph[:, :, None, :] * to_slopes).sum(-1).transpose((2, 0, 1))
+    several = len(table.levels) > 1
+    pm.Deterministic(
+        "group_slope",
+        _padded(terms, 2),
+        dims=("slope", f"member_{level + 1}" if several else "group", "outcome"),
+    )
+    kinds = (INTERCEPT, *columns)
+    whole = {}  # by pair of intercept and slopes of the formula's columns
+    back = np.eye(len(kinds))
+    back[1:, 1:] = matrix
+    for i in range(len(kinds)):
+        for j in range(len(kinds)):
+            parts = [
+                covariance[level, kinds[a], kinds[b]] * (back[i, a] * back[j, b])
+                for a in range(len(kinds))
+                for b in range(len(kinds))
+                if back[i, a] * back[j, b] and (level, kinds[a], kinds[b]) in covariance
+            ]
+            if parts:
+                whole[i, j] = sum(parts)
+    of_slope = pt.stack([whole[i, i] for i in range(1, len(kinds))])
+    dims = ("outcome", "outcome_too")
+    pm.Deterministic(
+        "slope_covariance", _padded(_padded(of_slope, -1), -2), dims=("slope", *dims)
+    )
+    pairs = list(combinations(range(len(kinds)), 2))
+    if pairs[0] in whole:
+        of_pair = pt.stack([whole[pair] for pair in pairs])
+        pm.Deterministic(
+            "cross_covariance", _padded(_padded(of_pair, -1), -2), dims=("pair", *dims)
+        )
+    return graph[pm.Data("cell_sloped", table.levels[level].of_cell, dims="cell")]
+
+
+def _covariances(table: Design, blocks: Sequence[Block], loading: Sequence[Any]) -> Any:
+    """Covariances (alternative, alternative) of what varies together, by level and columns."""
+    found = {}
+    for block, one in zip(blocks, loading, strict=True):
+        for a, first in enumerate(block.columns):
+            for b, second in enumerate(block.columns):
+                product = (one[:, None, a] * one[None, :, b]).sum(-1)
+                found[block.level, first, second] = product
+    return found
+
+
+def _padded(value: Any, axis: int) -> Any:
+    """Put the reference's zero before the alternatives."""
+    axis = axis % value.ndim
+    first = pt.zeros_like(pt.take(value, [0], axis=axis))
+    return pt.concatenate([first, value], axis=axis)
