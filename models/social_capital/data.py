@@ -40,6 +40,7 @@ def example(
     tables: Tables = 1,
     n: int = PEOPLE,
     municipalities: int = MUNICIPALITIES,
+    household_sd: float = 0.0,
 ) -> xr.Dataset:
     """Return the synthetic twin: the survey itself is distributed after registration.
 
@@ -52,6 +53,8 @@ def example(
         differ between strata and nobody self-employed with extended ties aspires.
     n, municipalities : int
         People and places; by default as many as in Table 1.
+    household_sd : float
+        Spread of effects that the people of a household share; the paper has none.
 
     Returns
     -------
@@ -65,6 +68,7 @@ def example(
         stratum=stratum,
         tables=tables,
         separated=tables == 2,
+        household_sd=household_sd,
     )
 
 

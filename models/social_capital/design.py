@@ -463,9 +463,7 @@ def _all_groups(
     of_stratum: NDArray[np.int64],
     strata: Sequence[str],
     number: NDArray[np.int64],
-) -> tuple[
-    tuple[str, ...], NDArray[np.int64], NDArray[np.int64], tuple[levels.Level, ...]
-]:
+) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.int64], tuple[levels.Level, ...]]:
     """As `_groups`, of several columns their combinations, and each column's own groups."""
     if len(names) == 1:
         groups, of_group, stratum = _groups(table[names[0]], of_stratum, strata)

@@ -124,9 +124,7 @@ def _pairs(levels: Sequence[Level]) -> Iterator[tuple[Level, Level]]:
     return combinations(sorted(levels, key=lambda level: len(level.groups)), 2)
 
 
-def slopes(
-    varying: str | None, names: Sequence[str], strata: str | None
-) -> tuple[str, int] | None:
+def slopes(varying: str | None, names: Sequence[str], strata: str | None) -> tuple[str, int] | None:
     """Read ``"age + male | municipality"``: a formula, and whose groups' slopes vary.
 
     Parameters

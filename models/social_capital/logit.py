@@ -32,6 +32,6 @@ def logits(
     for s in range(len(slope)):
         rows = of_row == s
         found[rows] = column[rows] @ slope[s].T
-    if varies is not None and np.shape(varies)[-1]:
+    if varying is not None and np.shape(varying)[-1]:
         found += (np.asarray(varying)[group] * np.asarray(varies)[:, None, :]).sum(-1)
     return found + intercept[group]

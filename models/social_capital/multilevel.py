@@ -7,15 +7,16 @@ group g on the slope of column c in logit k, and in a person's logit the blocks 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from scipy.linalg import block_diag
 
 from bayesmig.errors import StudyError
 from bayesmig.models.social_capital import effects
+from bayesmig.models.social_capital.design import MARGINAL
 from bayesmig.models.social_capital.joint import INTERCEPT, Block, Joint, Link, Told
 
 if TYPE_CHECKING:
@@ -62,8 +63,7 @@ def coords(table: Design, blocks: Sequence[Block], intercepts: str) -> dict[str,
         found |= {f"member_{i + 1}": level.groups for i, level in enumerate(table.levels)}
     if table.slopes.columns:
         labels = [table.terms[j] for j in table.slopes.columns]
-        found["slope"] = labels
-        found["pair"] = [", ".join(two) for two in combinations(["intercept", *labels], 2)]
+        found |= {"slope": labels, "effect": (MARGINAL, *labels), "effect_too": (MARGINAL, *labels)}
     if intercepts == "correlated":
         factors, below = [], []
         for block in blocks:
@@ -315,31 +315,19 @@ def _add_slopes(table: Design, slope: dict[int, Any], covariance: Any, model: pm
         _padded(terms, 2),
         dims=("slope", f"member_{level + 1}" if several else "group", "outcome"),
     )
-    kinds = (INTERCEPT, *columns)
-    whole = {}  # by pair of intercept and slopes of the formula's columns
-    back = np.eye(len(kinds))
-    back[1:, 1:] = matrix
-    for i in range(len(kinds)):
-        for j in range(len(kinds)):
-            parts = [
-                covariance[level, kinds[a], kinds[b]] * (back[i, a] * back[j, b])
-                for a in range(len(kinds))
-                for b in range(len(kinds))
-                if back[i, a] * back[j, b] and (level, kinds[a], kinds[b]) in covariance
-            ]
-            if parts:
-                whole[i, j] = sum(parts)
-    of_slope = pt.stack([whole[i, i] for i in range(1, len(kinds))])
     dims = ("outcome", "outcome_too")
-    pm.Deterministic(
-        "slope_covariance", _padded(_padded(of_slope, -1), -2), dims=("slope", *dims)
-    )
-    pairs = list(combinations(range(len(kinds)), 2))
-    if pairs[0] in whole:
-        of_pair = pt.stack([whole[pair] for pair in pairs])
-        pm.Deterministic(
-            "cross_covariance", _padded(_padded(of_pair, -1), -2), dims=("pair", *dims)
-        )
+    if (level, INTERCEPT, columns[0]) not in covariance:  # each on its own
+        scaled = [covariance[level, j, j] * matrix[i, i] ** 2 for i, j in enumerate(columns)]
+        value = _padded(_padded(pt.stack(scaled), -1), -2)
+        pm.Deterministic("slope_covariance", value, dims=("slope", *dims))
+    else:
+        kinds = (INTERCEPT, *columns)
+        back = pm.Data("to_effects", block_diag(1.0, matrix))
+        whole = pt.stack([pt.stack([covariance[level, a, b] for b in kinds]) for a in kinds])
+        half = (back[:, :, None, None, None] * whole[None]).sum(1)
+        value = (back[None, :, :, None, None] * half[:, None]).sum(2)
+        value = _padded(_padded(value, -1), -2)
+        pm.Deterministic("varying_covariance", value, dims=("effect", "effect_too", *dims))
     return graph[pm.Data("cell_sloped", table.levels[level].of_cell, dims="cell")]
 
 
