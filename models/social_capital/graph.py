@@ -146,10 +146,10 @@ def build(
         missing=missing,
         collapse=collapse,
     )
+    multilevel.check(table, intercepts, slopes)
     _warn(table)
     if intercepts == "independent" and data.attrs.get("own_data"):
         _warn_of_reference(table)
-    multilevel.check(table, intercepts, slopes)
     if not table.plain:
         return _several(table, priors, intercepts, slopes)
     near = geometry(table)
