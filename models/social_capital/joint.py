@@ -26,7 +26,7 @@ from bayesmig.models.social_capital.geometry import (
 from bayesmig.models.social_capital.logit import probabilities
 
 INTERCEPT = -1  # in the place of a column of the graph
-LITTLE = 1.0  # what groups say, over what their prior says: below it a fixed guess will do
+LITTLE = 1.0  # what groups say, over what their prior says
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,47 +56,65 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Link:
-    """What the people whom groups of two blocks share say of both at once.
+    """What the people whom groups of a block and of one before share say of both at once.
 
     Attributes
     ----------
     other : int
-        The other block.
+        The block before.
     own_group, other_group : ndarray of int (pair)
-    information : ndarray (pair, alternative, coefficient, other's coefficient)
-    share : ndarray (pair, alternative, coefficient, other's coefficient)
-        Its square, in terms of what the data say of either alone.
+    information : ndarray (alternative, coefficient, other's coefficient, pair)
     """
 
     other: int
     own_group: NDArray[np.int64]
     other_group: NDArray[np.int64]
     information: NDArray[np.float64]
-    share: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """What is lost of the information on a block because one after it is not known.
+
+    Of what the data say, v most / (1 + v bend) is lost if the effects after have the variance
+    v: exactly with groups alike, and nearly otherwise.
+
+    Attributes
+    ----------
+    other : int
+        The block after.
+    most, bend : ndarray (alternative, coefficient, other's coefficient, group)
+    """
+
+    other: int
+    most: NDArray[np.float64]
+    bend: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """What the data say of a block of effects at the mode.
+    """What the data say of a block of effects at the mode; groups are the last dim.
 
     Attributes
     ----------
-    mode, score : ndarray (group, alternative, coefficient)
+    little : bool
+        Whether that is less than what their prior says.
+    mode, score : ndarray (alternative, coefficient, group)
         The effects there, and the slope of the log likelihood.
-    information : ndarray (group, alternative, coefficient, coefficient)
-    focus : ndarray (group, alternative, coefficient, 1 + column)
-        What they say at once of the effects and of intercept and slopes; no columns if
-        they say little.
-    earlier, later : tuple of Link
-        With the blocks before and after; none before if they say little.
+    information : ndarray (alternative, coefficient, coefficient, group)
+    focus : ndarray (alternative, coefficient, group, 1 + column)
+        What they say at once of the effects and of intercept and slopes.
+    links : tuple of Link
+    losses : tuple of Loss
     """
 
+    little: bool
     mode: NDArray[np.float64]
     score: NDArray[np.float64]
     information: NDArray[np.float64]
     focus: NDArray[np.float64]
-    earlier: tuple[Link, ...]
-    later: tuple[Link, ...]
+    links: tuple[Link, ...]
+    losses: tuple[Loss, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,36 +214,51 @@ class _Mode:
         """What the data say of a block."""
         block = self.blocks[b]
         alternatives, width = self.count.shape[1], block.multiplier.shape[1]
-        shape = (block.size, width, alternatives)
         rows = slice(self.starts[b], self.starts[b + 1])
+
+        def shaped(values: NDArray[Any]) -> NDArray[np.float64]:
+            return values.reshape(block.size, width, alternatives).transpose(2, 1, 0)
+
         weighted = self.weight[:, :, None] * block.multiplier[:, None, :]
         information = _sums(weighted[..., None] * block.multiplier[:, None, None, :], block)
-        spread = self.scale[rows].reshape(shape).swapaxes(1, 2) ** 2
-        diagonal = np.einsum("gkcc->gkc", information)
-        little = float((diagonal * spread).mean(0).max()) < LITTLE
-        x = self.x[:, :0] if little else self.x
-        near = range(0 if little else b)
+        information = information.transpose(1, 2, 3, 0)
+        diagonal = np.einsum("kccg->kcg", information)
+        spread = shaped(self.scale[rows]) ** 2
+        focus = _sums(weighted[..., None] * self.x[:, None, None, :], block)
+        others = range(len(self.blocks))
         return Told(
-            self.effect[rows].reshape(shape).swapaxes(1, 2),
-            (self.z[:, rows].T @ self.residual).reshape(shape).swapaxes(1, 2),
+            float((diagonal * spread).mean(-1).max()) < LITTLE,
+            shaped(self.effect[rows]),
+            shaped(self.z[:, rows].T @ self.residual),
             information,
-            _sums(weighted[..., None] * x[:, None, None, :], block),
-            tuple(self._link(b, other, diagonal) for other in near),
-            tuple(self._link(b, other, diagonal) for other in range(b + 1, len(self.blocks))),
+            focus.transpose(1, 2, 0, 3),
+            tuple(self._link(b, other) for other in others[:b]),
+            tuple(self._loss(b, other, diagonal) for other in others[b + 1 :]),
         )
 
-    def _link(self, b: int, other: int, diagonal: NDArray[Any]) -> Link:
+    def _link(self, b: int, other: int) -> Link:
+        pairs, information = self._shared(b, other)
+        return Link(other, pairs[:, 0], pairs[:, 1], information.transpose(1, 2, 3, 0))
+
+    def _loss(self, b: int, other: int, diagonal: NDArray[Any]) -> Loss:
+        pairs, information = self._shared(b, other)
         one, two = self.blocks[b], self.blocks[other]
-        pairs, of_row = np.unique(
-            np.column_stack([one.of_row, two.of_row]), axis=0, return_inverse=True
-        )
-        both = one.multiplier[:, None, :, None] * two.multiplier[:, None, None, :]
-        information = _added(self.weight[:, :, None, None] * both, of_row.reshape(-1), len(pairs))
         square = two.multiplier[:, None, :] ** 2 * self.weight[:, :, None]
         alone = _sums(square, two)[pairs[:, 1]][:, :, None, :]
-        most = diagonal[pairs[:, 0]][..., None] * alone
-        share = information**2 / np.maximum(most, np.finfo(float).tiny)
-        return Link(other, pairs[:, 0], pairs[:, 1], information, share)
+        own = np.maximum(diagonal.transpose(2, 0, 1)[..., None], np.finfo(float).tiny)
+        most = _added(information**2, pairs[:, 0], one.size) / own
+        bend = _added(information**2 * alone, pairs[:, 0], one.size) / own
+        bend /= np.maximum(most, np.finfo(float).tiny)
+        return Loss(other, most.transpose(1, 2, 3, 0), bend.transpose(1, 2, 3, 0))
+
+    def _shared(self, b: int, other: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Pairs of groups with people in both, and what these say of both at once."""
+        one, two = self.blocks[b], self.blocks[other]
+        groups = np.column_stack([one.of_row, two.of_row])
+        pairs, of_row = np.unique(groups, axis=0, return_inverse=True)
+        both = one.multiplier[:, None, :, None] * two.multiplier[:, None, None, :]
+        each = self.weight[:, :, None, None] * both
+        return pairs, _added(each, of_row.reshape(-1), len(pairs))
 
     def _chances(self, coefficient: NDArray[Any], effect: NDArray[Any]) -> NDArray[Any]:
         return probabilities(self.x @ coefficient.T + self.z @ effect)

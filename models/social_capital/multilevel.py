@@ -17,7 +17,7 @@ from scipy.linalg import block_diag
 from bayesmig.errors import StudyError
 from bayesmig.models.social_capital import effects
 from bayesmig.models.social_capital.design import MARGINAL
-from bayesmig.models.social_capital.joint import INTERCEPT, Block, Joint, Link, Told
+from bayesmig.models.social_capital.joint import INTERCEPT, Block, Joint, Told
 
 if TYPE_CHECKING:
     from bayesmig.models.social_capital.design import Design
@@ -180,10 +180,12 @@ def create(
     sizes: Sequence[int],
     dims: Sequence[str],
 ) -> list[Any]:
-    """Create the effects of each block, (group, alternative, coefficient).
+    """Create the effects of each block: (alternative, coefficient, group).
 
     Their coordinates are those in which their posterior is nearly standard normal given
-    coefficients, scales and the blocks before, the blocks after integrated out.
+    coefficients, scales and the blocks before, the blocks after integrated out.  Where the
+    data say little that is what they are a priori.  Groups are the last dim of everything:
+    loops over them are long.
 
     Parameters
     ----------
@@ -196,60 +198,76 @@ def create(
         Of the groups of each block.
     """
     moved = pm.Data("joint_centre", near.centre[0]) - coefficient
-    data = [_data(b, told) for b, told in enumerate(near.told)]
-    variance = [(one**2).sum(-1)[None] for one in loading]
+    variance = [(one**2).sum(-1) for one in loading]
     found: list[Any] = []
     for b, told in enumerate(near.told):
-        own = data[b]
-        kept = _kept(told, own, data, variance)
-        # as far as the effects before and the coefficients are not where the mode has them
-        away = (own["focus"] * moved[None, :, None, : own["focus"].shape[-1]]).sum(-1)
-        for at, link in enumerate(told.earlier):
-            other = (found[link.other] - data[link.other]["mode"])[own[f"earlier_{at}_other"]]
-            said = (own[f"earlier_{at}"] * other[:, :, None, :]).sum(-1)
-            away = pt.inc_subtensor(away[own[f"earlier_{at}_own"]], -said)
-        root = pt.sqrt(kept)
-        information = own["information"] * root[..., :, None] * root[..., None, :]
-        slope = own["score"] + kept * away + (information * own["mode"][..., None, :]).sum(-1)
-        pull = (loading[b][None] * slope[..., None]).sum((1, 2))
-        half = (information[..., None] * loading[b][None, :, None]).sum(-2)
-        weight = (loading[b][None, ..., None] * half[..., None, :]).sum((1, 2))
-        score = effects.in_turn(f"effect_{b + 1}", pull, weight, sizes[b], dims[b])
-        found.append((loading[b][None] * score[:, None, None, :]).sum(-1))
+        name = f"effect_{b + 1}"
+        factor = loading[b][..., None]  # (alternative, coefficient, factor, group)
+        if told.little:
+            each = [pm.Normal(f"{name}_{f + 1}_raw", dims=dims[b]) for f in range(sizes[b])]
+            score = pt.stack(each)
+        else:
+            slope, information = _said(name, told, moved, variance, found, near)
+            pull = (factor * slope[:, :, None]).sum((0, 1))
+            half = (information[:, :, :, None] * factor[:, None]).sum(2)
+            weight = (factor[:, :, :, None] * half[:, :, None]).sum((0, 1))
+            score = _in_turn(name, pull, weight, sizes[b], dims[b])
+        found.append((factor * score).sum(2))
     return found
 
 
-def _data(b: int, told: Told) -> dict[str, Any]:
-    """Name the numbers of a block."""
-    numbers: dict[str, Any] = {
-        "mode": told.mode, "score": told.score, "information": told.information,
-        "focus": told.focus,
-    }  # fmt: skip
-    for at, link in enumerate(told.earlier):
-        numbers |= _of_link(f"earlier_{at}", link, link.information)
-    for at, link in enumerate(told.later):
-        numbers |= _of_link(f"later_{at}", link, link.share)
-    return {name: pm.Data(f"effect_{b + 1}_{name}", value) for name, value in numbers.items()}
+def _said(
+    name: str, told: Told, moved: Any, variance: Sequence[Any], found: Sequence[Any], near: Joint
+) -> tuple[Any, Any]:
+    """What the data say of a block: the slope of the log likelihood at zero, and its curvature.
 
-
-def _of_link(name: str, link: Link, value: Any) -> dict[str, Any]:
-    return {name: value, f"{name}_own": link.own_group, f"{name}_other": link.other_group}
-
-
-def _kept(told: Told, own: dict[str, Any], data: Sequence[Any], variance: Sequence[Any]) -> Any:
-    """How much of what the data say is left when the blocks after are not known.
-
-    (group, alternative, coefficient), between 0 and 1: with one block after exactly what is
-    left after integrating it out, but for what the coefficients of one block share.
+    The slope is (alternative, coefficient, group).  Both are what is left when the blocks
+    after are not known, for coefficients and effects before that are not those of the mode.
     """
-    kept = pt.ones_like(own["mode"])
-    for at, link in enumerate(told.later):
-        other = data[link.other]
-        says = variance[link.other] * pt.diagonal(other["information"], axis1=-2, axis2=-1)
-        lost = (says / (1 + says))[own[f"later_{at}_other"]][:, :, None, :]
-        lost = (own[f"later_{at}"] * lost).sum(-1)
-        kept = kept * pt.inc_subtensor(pt.ones_like(kept)[own[f"later_{at}_own"]], -lost)
-    return pt.maximum(kept, 0.01)
+
+    def data(word: str, value: Any) -> Any:
+        return pm.Data(f"{name}_{word}", value)
+
+    kept: Any = 1.0
+    for loss in told.losses:
+        v = variance[loss.other][:, None, :, None]
+        most, bend = data(f"lost_{loss.other}", loss.most), data(f"bend_{loss.other}", loss.bend)
+        kept = kept * (1 - (v * most / (1 + v * bend)).sum(2))
+    away = (data("focus", told.focus) * moved[:, None, None, :]).sum(-1)
+    for link in told.links:
+        # groups first, which is how rows are taken and added up
+        other = found[link.other] - data(f"mode_{link.other}", near.told[link.other].mode)
+        other = other.transpose((2, 0, 1))[data(f"other_{link.other}", link.other_group)]
+        said = data(f"link_{link.other}", link.information) * other.transpose((1, 2, 0))[:, None]
+        said = said.sum(2).transpose((2, 0, 1))
+        own = data(f"own_{link.other}", link.own_group)
+        every = pt.zeros((told.mode.shape[-1], *told.mode.shape[:2]))
+        away = away - pt.inc_subtensor(every[own], said).transpose((1, 2, 0))
+    information, mode = data("information", told.information), data("mode", told.mode)
+    if told.losses:
+        root = pt.sqrt(kept)
+        information = information * root[:, :, None] * root[:, None]
+        away = kept * away
+    return data("score", told.score) + away + (information * mode[:, None]).sum(2), information
+
+
+def _in_turn(name: str, pull: Any, weight: Any, size: int, dim: str) -> Any:
+    """Standard normals (factor, group), each given those before, those after integrated out.
+
+    As in `effects`, with groups last.
+    """
+    reduced: list[Any] = []
+    for last in reversed(range(size)):
+        reduced.insert(0, (pull[last], weight[last]))
+        left = weight[:last, last] / (1 + weight[last, last])
+        pull = pull[:last] - left * pull[last]
+        weight = weight[:last, :last] - left[:, None] * weight[last, None, :last]
+    found: list[Any] = []
+    for f, (own, row) in enumerate(reduced):
+        for before, score in enumerate(found):
+            own = own - row[before] * score
+        found.append(effects.standard_normal(f"{name}_{f + 1}", own, row[f], dim))
+    return pt.stack(found)
 
 
 def add(
@@ -281,11 +299,11 @@ def add(
     for b, block in enumerate(blocks):
         for c, column in enumerate(block.columns):
             if column == INTERCEPT:
-                own[block.level] = effect[b][:, :, c]
+                own[block.level] = effect[b][:, c].T
                 of_cell = pm.Data(f"cell_{block.level + 1}", block.of_cell, dims="cell")
                 intercept = intercept + own[block.level][of_cell]
             else:
-                slope[column] = effect[b][:, :, c]
+                slope[column] = effect[b][:, c].T
     every = pt.concatenate([own[i] for i in range(len(table.levels))], axis=0)
     pm.Deterministic(
         "group_effect", _padded(every, 1), dims=("member" if several else "group", "outcome")
