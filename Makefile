@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 TYPES := build/types
 
-.PHONY: demo test test-all test-browser fuzz lint format check types notebooks notebooks-full calibrate bench clean
+.PHONY: demo test test-all test-browser test-kill fuzz lint format check types notebooks notebooks-full calibrate cards bench clean
 
 demo: $(READY)
 	$(RUN) -m bayesmig demo
@@ -23,6 +23,10 @@ test-all: $(READY)
 test-browser: $(READY)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[browser]"
 	$(RUN) -m pytest -q -m browser
+
+# runs of the command line ended at forty random times, five minutes
+test-kill: $(READY)
+	$(RUN) -m pytest -q -m slow tests/safety/test_killed.py
 
 # 20,000 damaged files at every door, an hour or so
 fuzz: $(READY)
@@ -54,11 +58,15 @@ notebooks-full: $(READY)
 calibrate: $(READY)
 	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth prior --priors calibration
 	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth example
-	$(RUN) -m bayesmig calibrate social_capital --example n=2500 --example municipalities=25 --option intercepts=correlated --n 100 --draws 300 --truth example
+	$(RUN) -m bayesmig.models.social_capital.recovery
 	$(RUN) -m bayesmig.models.transnationalism.recovery
 	$(RUN) -m bayesmig calibrate snapshot --n 100 --truth example
 	for set in smooth ffk capps per_class per_year sparse; do \
 	  $(RUN) -m bayesmig calibrate snapshot --priors $$set --n 30 --draws 400 --truth example; done
+
+# the tables of the model cards, from what calibrate and the like have stored
+cards: $(READY)
+	$(RUN) -m bayesmig.stored models/*/
 
 # seconds to the first draw, cold and warm; the snapshot model, the multinomial logit and counted
 # persons against peers

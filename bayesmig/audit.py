@@ -22,11 +22,24 @@ Verdict = tuple[bool, str]  # whether a claim holds, and the figures that say so
 
 
 class Finding(NamedTuple):
-    """One row of an audit, less the name of its check."""
+    """One row of an audit, less the name of its check.
+
+    Attributes
+    ----------
+    where : str
+    holds : bool
+        Whether what is printed can be so.
+    detail : str
+        The figures.
+    rounding : bool
+        Whether it holds only because figures are rounded: as they stand they do not agree,
+        but unrounded ones may have.
+    """
 
     where: str
     holds: bool
     detail: str
+    rounding: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +108,8 @@ def run(checks: Sequence[Check], paper: Any) -> Findings:
     Returns
     -------
     DataFrame
-        Columns ``check``, ``where``, ``holds`` and ``detail``; printed, what does not hold.
+        Columns ``check``, ``where``, ``holds``, ``detail`` and ``rounding``, whether it holds
+        within rounding only; printed, what does not hold.
 
     Raises
     ------
@@ -111,7 +125,9 @@ def run(checks: Sequence[Check], paper: Any) -> Findings:
     """
     found = [(check.name, *finding) for check in checks for finding in check.find(paper)]
     return Findings(
-        pd.DataFrame(found, columns=["check", *Finding._fields]).astype({"holds": bool})
+        pd.DataFrame(found, columns=["check", *Finding._fields]).astype(
+            {"holds": bool, "rounding": bool}
+        )
     )
 
 
@@ -121,7 +137,7 @@ def held(n: int, of: int, what: str, where: str) -> Iterator[Finding]:
     Examples
     --------
     >>> list(held(2, 3, "rates follow", "Table 1"))
-    [Finding(where='Table 1', holds=True, detail='2 of 3 rates follow')]
+    [Finding(where='Table 1', holds=True, detail='2 of 3 rates follow', rounding=False)]
     """
     if n:
         yield Finding(where, True, f"{n} of {of} {what}")

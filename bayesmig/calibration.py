@@ -208,6 +208,15 @@ def coverage(found: xr.Dataset) -> pd.DataFrame:
     return table
 
 
+def to_store(found: xr.Dataset) -> pd.DataFrame:
+    """Return `coverage` with what it rests on: data sets, divergences in all, steps a draw."""
+    return coverage(found).assign(
+        simulations=found.sizes["simulation"],
+        divergences=int(found.divergences.sum()),
+        steps=float(found.steps.mean()),
+    )
+
+
 class _Store:
     """Results of refits in files, in a folder that is named by all that they depend on."""
 

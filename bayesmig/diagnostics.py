@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from bayesmig import attrs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RHAT, ESS, BFMI = 1.01, 400, 0.3
 FEWEST = 4  # draws that a diagnostic needs
@@ -108,6 +111,36 @@ def _advice(fitted: xr.DataTree, found: Mapping[str, Any]) -> str:
     if found["divergences"] or found.get("bfmi", 1.0) < BFMI:
         return f"try sampling={{'target_accept': 0.99}}, narrower priors of scales, or {longer}"
     return f"try {longer}"
+
+
+def table_of(fits: Mapping[str, xr.DataTree], named: str) -> pd.DataFrame:
+    """Return how fits sampled, a row each: the worst of all parameters and estimands.
+
+    Parameters
+    ----------
+    fits : mapping of str to DataTree
+    named : str
+        What the labels of the fits are.
+    """
+    import pandas as pd
+
+    rows = []
+    for label, fit in fits.items():
+        said = attrs.unpack(fit.attrs, "diagnostics", dict)
+        steps = fit["sample_stats"].to_dataset()["n_steps"].values
+        rows.append(
+            {
+                named: label,
+                "draws": steps.size,
+                "divergences": said["divergences"],
+                "R-hat": said["rhat"]["worst"],
+                "bulk ESS": round(said["ess_bulk"]["worst"]),
+                "tail ESS": round(said["ess_tail"]["worst"]),
+                "leapfrog steps a draw": float(steps.mean()),
+                "most": int(steps.max()),
+            }
+        )
+    return pd.DataFrame(rows).set_index(named)
 
 
 def worst_of(estimands: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:

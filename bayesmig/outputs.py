@@ -83,8 +83,11 @@ def write(path: str | Path, content: bytes | str, *, private: bool = False) -> P
     path = Path(path)
     blob = memoryview(content.encode() if isinstance(content, str) else content)
     if _is_through(path):
-        with path.open("wb", buffering=0) as file:
-            _write_all(file.fileno(), blob)
+        try:
+            with path.open("wb", buffering=0) as file:
+                _write_all(file.fileno(), blob)
+        except OSError as error:
+            raise OSError(error.errno, f"{error.strerror}, writing", str(path)) from None
         return path
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -49,7 +49,7 @@ def sensitivity(fitted: xr.DataTree, quantity: str | None = None) -> pd.DataFram
     built = built_from(fitted)
     whole = with_groups(fitted.copy(), built, ("log_prior",), seed=1)
     population = set(load_study(fitted.attrs["study"]).priors().specs)
-    names = [name for name in whole["log_prior"].data_vars if name in population]
+    names = [n for n in map(str, whole["log_prior"].data_vars) if _of_parameters(n, population)]
     estimands = whole["estimands"].to_dataset()
     if quantity is not None:
         if quantity not in estimands:
@@ -64,3 +64,9 @@ def sensitivity(fitted: xr.DataTree, quantity: str | None = None) -> pd.DataFram
     )
     with np.errstate(invalid="ignore"):  # a constant has no density to compare
         return az.psense_summary(tree, prior_var_names=names, round_to=12)
+
+
+def _of_parameters(name: str, priors: set[str]) -> bool:
+    """Whether a density is of parameters: a prior's own, or part of one, called PRIOR_part."""
+    prior, _, part = name.rpartition("_")
+    return name in priors or (prior in priors and part != "raw")

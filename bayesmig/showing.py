@@ -68,12 +68,15 @@ def findings(table: pd.DataFrame, everything: bool = False) -> str:
     for check, rows in shown.groupby("check", sort=False):
         lines.append(f"\n{check}")
         for row in rows.itertuples():
-            lines.append(f"  {row.where}\n    {'' if not row.holds else '(holds) '}{row.detail}")
+            held = "within rounding" if row.rounding else "holds"
+            lines.append(f"  {row.where}\n    {f'({held}) ' if row.holds else ''}{row.detail}")
     return "\n".join([*lines, "", _count(table)])
 
 
 def _count(table: pd.DataFrame) -> str:
-    return f"{(~table.holds.astype(bool)).sum()} of {len(table)} checks do not hold."
+    rounded = int(table["rounding"].sum()) if "rounding" in table else 0
+    within = f"; of those that do, {rounded} by rounding only" if rounded else ""
+    return f"{(~table.holds.astype(bool)).sum()} of {len(table)} checks do not hold{within}."
 
 
 def comparison_rows(comparison: pd.DataFrame) -> dict[str, Rows]:

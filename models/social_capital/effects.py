@@ -89,11 +89,11 @@ def _wishart_root(priors: PriorSet, by: tuple[str, ...], model: pm.Model) -> Any
     size = len(model.coords["factor"])
     degrees = size + degrees_beyond(priors.specs["group_shape"])
     square = pm.ChiSquared(
-        "group_diagonal",
-        pm.Data("group_diagonal_degrees", degrees - np.arange(size)),
+        "group_shape_diagonal",
+        pm.Data("group_shape_diagonal_degrees", degrees - np.arange(size)),
         dims=(*by, "factor"),
     )
-    below = pm.Normal("group_below", 0.0, 1.0, dims=(*by, "below"))
+    below = pm.Normal("group_shape_below", 0.0, 1.0, dims=(*by, "below"))
     pairs = [(i, j) for j in range(size) for i in range(j + 1, size)]
     place = np.zeros((len(pairs), size, size))
     for at, (i, j) in enumerate(pairs):
@@ -164,7 +164,7 @@ def _one_after_the_other(distance: Any, loading: Any, information: Any, size: in
     """
     pull = (loading * (information * distance)[..., None]).sum(1)
     weight = (loading[..., :, None] * loading[..., None, :] * information[..., None, None]).sum(1)
-    reduced = []
+    reduced: list[tuple[Any, Any]] = []
     for last in reversed(range(size)):
         reduced.insert(0, (pull[:, last], weight[:, last]))
         left = weight[:, :last, last] / (1 + weight[:, last, last])[:, None]

@@ -111,8 +111,8 @@ def build(
     pm.Model
         Free: ``coefficient`` (alternative, column), of standardised columns, the intercept
         first; ``slope_scale`` (outcome), where the prior of coefficients learns it;
-        ``group_scale``: one number and the shape of the covariance, ``group_diagonal``
-        (factor) and ``group_below`` (below), if correlated; by outcome; by alternative; or,
+        ``group_scale``: one number and the shape of the covariance, ``group_shape_diagonal``
+        (factor) and ``group_shape_below`` (below), if correlated; by outcome; by alternative; or,
         with one factor, that of the commonest alternative (first), which fixes the
         factor's sign, with the ``loading`` (later) of the others; ``group_raw`` and alike
         (group, ...), the group effects in coordinates that suit the sampler.
@@ -126,7 +126,7 @@ def build(
     Warns
     -----
     DataWarning
-        For separated columns and groups of one person, by name; for independent effects of
+        For separated columns and groups of one person, by name; for independent contrasts of
         three outcomes or more of one's own, which are another model for each reference.
 
     Raises
@@ -148,7 +148,7 @@ def build(
     )
     multilevel.check(table, intercepts, slopes)
     _warn(table)
-    if intercepts == "independent" and data.attrs.get("own_data"):
+    if intercepts == "independent_contrasts" and data.attrs.get("own_data"):
         _warn_of_reference(table)
     if not table.plain:
         return _several(table, priors, intercepts, slopes)
@@ -287,7 +287,11 @@ def _coefficient(
 def _intercept_scale(spec: Any) -> float:
     """Read the number of a prior of contrasts."""
     number = spec.numbers.get("intercept")
-    if set(spec.numbers) != {"intercept"} or not isinstance(number, Real) or not number > 0:
+    if (
+        set(spec.numbers) != {"intercept"}
+        or not isinstance(number, Real)
+        or not 0 < float(number) < np.inf
+    ):
         raise PriorError(
             "prior of 'coefficient': Contrasts has one number, intercept (positive: the standard "
             f"deviation of the outcomes' log odds; slopes have slope_scale), got {spec}"
@@ -332,7 +336,7 @@ def _warn_of_reference(table: Design) -> None:
         warnings.warn(
             f"independent effects on the logits of {', '.join(map(str, others))} against "
             f"{reference} are another model with another reference, and fit otherwise: "
-            "intercepts='correlated' is one family of models whatever the reference",
+            "intercepts='correlated' and 'independent' are the same whatever the reference",
             DataWarning,
             stacklevel=4,
         )

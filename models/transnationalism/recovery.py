@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,12 @@ import xarray as xr
 
 from bayesmig import calibration
 from bayesmig.models.transnationalism import simulate as stars
-from bayesmig.models.transnationalism import stored
 from bayesmig.models.transnationalism.data import example
 from bayesmig.models.transnationalism.stars import reading
+from bayesmig.stored import Stored
 from bayesmig.study import load_study
 
+TABLES = Stored(Path(__file__).parent)
 N, SEED, DRAWS = 200, 1, 400
 ESTIMATES = ("coefficient", "standard_error", "base_probability")
 BASES = ("coefficient", "base_probability", "base_count", "dispersion", "category_probability")
@@ -89,12 +91,7 @@ def run(name: str, n: int = N, workers: int = 2) -> pd.DataFrame:
         workers=workers,
         progress=False,
     )
-    table = calibration.coverage(found)
-    return table.assign(
-        simulations=n,
-        divergences=int(found.divergences.sum()),
-        steps=float(found.steps.mean()),
-    )
+    return calibration.to_store(found)
 
 
 def printing(seed: int) -> xr.Dataset:
@@ -134,5 +131,5 @@ def printing(seed: int) -> xr.Dataset:
 
 if __name__ == "__main__":
     for each in sys.argv[1:] or RUNS:
-        of = stored.origin(__spec__.name, [each], SEED)
-        print(stored.write(f"calibration/{each}", run(each), of), flush=True)
+        of = TABLES.origin(__spec__.name, [each], SEED)
+        print(TABLES.write(f"calibration/{each}", run(each), of), flush=True)

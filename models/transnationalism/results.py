@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
 import bayesmig as bm
-from bayesmig import attrs
-from bayesmig.models.transnationalism import stored
+from bayesmig.diagnostics import table_of
 from bayesmig.models.transnationalism.second_generation import figures
+from bayesmig.stored import Stored
 from bayesmig.study import Study
 
-SEED = 1
+TABLES = Stored(Path(__file__).parent)
+SEED, NAMED = 1, "data, priors"
 SHOWN = {  # measures of Tables 3 and 4 whose ratios the cards show
     3: ("dropout", "child_20_24", "incarcerated"),
     4: ("inactive", "child_24", "incarcerated_24"),
@@ -37,7 +39,7 @@ def of_print() -> Tables:
     found = fits["default"]
     derived = bm.compare(found, quantity=["percent_change", "net_probability"])
     return {
-        "sampling_print": _sampling({("Table 2", n): fit for n, fit in fits.items()}),
+        "sampling_print": table_of({f"Table 2, `{n}`": fit for n, fit in fits.items()}, NAMED),
         "coefficients": _coefficients(found),
         "derived": _beside(derived.dropna(subset="published"), 3),
         "sets": _sets({**fits, "# says nothing": unexplained}),
@@ -49,7 +51,7 @@ def of_respondents() -> Tables:
     study = bm.load_study("transnationalism_respondents")
     fits = {name: _fit(study, study.example(), name) for name in study.sets}
     return {
-        "sampling_respondents": _sampling({("twin", n): fit for n, fit in fits.items()}),
+        "sampling_respondents": table_of({f"twin, `{n}`": fit for n, fit in fits.items()}, NAMED),
         "coefficients_respondents": _coefficients(fits["default"]).drop(columns="stars"),
     }
 
@@ -67,8 +69,8 @@ def of_second_generation() -> Tables:
     small = figures.claims(*(fits[number, "small_samples"] for number in SHOWN))
     said = {True: "true", False: "not true"}
     return {
-        "sampling_second_generation": _sampling(
-            {(f"Table {n}", name): fit for (n, name), fit in fits.items()}
+        "sampling_second_generation": table_of(
+            {f"Table {n}, `{name}`": fit for (n, name), fit in fits.items()}, NAMED
         ),
         "ratios_table3": _ratios(third, 3),
         "ratios_table4": _ratios(fourth, 4),
@@ -82,26 +84,6 @@ def of_second_generation() -> Tables:
 
 def _fit(study: Study, data: xr.Dataset, priors: str, **options: Any) -> xr.DataTree:
     return bm.fit(study, data, priors, seed=SEED, progress=False, **options)
-
-
-def _sampling(fits: Mapping[tuple[str, str], xr.DataTree]) -> pd.DataFrame:
-    rows = []
-    for (data, priors), fit in fits.items():
-        said = attrs.unpack(fit.attrs, "diagnostics", dict)
-        steps = fit["sample_stats"].to_dataset()["n_steps"].values
-        rows.append(
-            {
-                "data, priors": f"{data}, `{priors}`",
-                "draws": steps.size,
-                "divergences": said["divergences"],
-                "R-hat": said["rhat"]["worst"],
-                "bulk ESS": round(said["ess_bulk"]["worst"]),
-                "tail ESS": round(said["ess_tail"]["worst"]),
-                "leapfrog steps a draw": float(steps.mean()),
-                "most": int(steps.max()),
-            }
-        )
-    return pd.DataFrame(rows).set_index("data, priors")
 
 
 def _beside(rows: pd.DataFrame, digits: int) -> pd.DataFrame:
@@ -184,9 +166,9 @@ MAKERS = {
 def main(asked: Iterable[str]) -> None:
     """Make and store the tables of some of `MAKERS`, or of all."""
     for name in asked or MAKERS:
-        of = stored.origin(__spec__.name, [name], SEED)
+        of = TABLES.origin(__spec__.name, [name], SEED)
         for table, found in MAKERS[name]().items():
-            print(stored.write(f"results/{table}", found, of), flush=True)
+            print(TABLES.write(f"results/{table}", found, of), flush=True)
 
 
 if __name__ == "__main__":

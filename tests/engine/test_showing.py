@@ -61,7 +61,10 @@ def test_an_audit_says_what_does_not_hold():
     for column in ("check", "where", "detail"):
         for words in failed[column]:
             assert words in said
-    assert said.endswith(f"{len(failed)} of {len(audit)} checks do not hold.")
+    assert said.endswith(
+        f"{len(failed)} of {len(audit)} checks do not hold; of those that do, "
+        f"{audit['rounding'].sum()} by rounding only."
+    )
     assert type(failed) is pd.DataFrame
 
 

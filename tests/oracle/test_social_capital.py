@@ -26,7 +26,7 @@ likelihood = lazily("bayesmig.models.social_capital.likelihood")
 STUDY = bm.load_study("social_capital")
 N, PLACES = 700, 12
 STRUCTURES = ("correlated", "independent", "independent_contrasts", "shared")
-POSITIVE = ("group_scale", "group_diagonal", "slope_scale", "stratum_scale")
+POSITIVE = ("group_scale", "group_shape_diagonal", "slope_scale", "stratum_scale")
 # a scale of e^-20 is none, a prior of standard deviation 10,000 is flat
 NOTHING = {"dist": "LogNormal", "mu": -20, "sigma": 0.01}
 FLAT = {"coefficient": {"dist": "Normal", "mu": 0, "sigma": 1e4}, "group_scale": NOTHING}
@@ -374,9 +374,9 @@ def hyperprior(model, point):
     densities = evaluate.log_prior(model, point)
     names = [n for n in densities if not n.endswith("_raw")]
     found = sum(float(np.sum(densities[n])) for n in names)
-    if "group_diagonal" in point:
+    if "group_shape_diagonal" in point:
         # W = TT', of the lower root T: |dW / dT| = 2^m prod t_i^(m - i), t_i^2 the variable
-        root = np.sqrt(point["group_diagonal"])
+        root = np.sqrt(point["group_shape_diagonal"])
         size = len(root)
         for i in range(size):
             found -= math.log(2) + (size - i) * math.log(root[i])
@@ -408,12 +408,12 @@ def test_the_prior_is_the_same_for_every_reference(twin, intercepts, reference):
     else:
         there["group_scale"] = here["group_scale"]
         alike = np.linalg.cholesky(np.eye(2) + 1)
-        root = np.diag(np.sqrt(here["group_diagonal"]))
-        root[1, 0] = here["group_below"][0]
+        root = np.diag(np.sqrt(here["group_shape_diagonal"]))
+        root[1, 0] = here["group_shape_below"][0]
         turned = np.linalg.solve(alike, against @ alike @ root)
         root = np.linalg.cholesky(turned @ turned.T)
-        there["group_diagonal"] = np.diag(root) ** 2
-        there["group_below"] = root[1:, 0]
+        there["group_shape_diagonal"] = np.diag(root) ** 2
+        there["group_shape_below"] = root[1:, 0]
     covariance = evaluate.derived(one, here)["group_covariance"][1:, 1:]
     found = evaluate.derived(other, there)["group_covariance"][1:, 1:]
     np.testing.assert_allclose(found, against @ covariance @ against.T, atol=1e-10)

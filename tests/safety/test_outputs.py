@@ -51,6 +51,12 @@ def test_a_device_is_written_through():
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this machine has no full device")
+def test_a_full_device_is_named():
+    with pytest.raises(OSError, match="No space left on device, writing: '/dev/full'"):
+        outputs.write("/dev/full", "abc")
+
+
 def test_what_is_open_already_is_not_replaced(tmp_path):
     words = "from bayesmig import outputs; outputs.write('/dev/stdout', 'abc'); print('def')"
     path = tmp_path / "out"

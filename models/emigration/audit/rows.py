@@ -69,12 +69,14 @@ def _identity(terms: int, gaps: Mapping[Key, tuple[float, str]]) -> Iterator[Fin
     )
     for key, (_, figures) in gaps.items():
         if size[key] > 1:
+            rounded = size[key] <= worst
             yield Finding(
                 place_of(key),
-                False,
+                rounded,
                 f"{figures}: off by {size[key] / 10}, which rounding alone "
-                f"{'can' if size[key] <= worst else 'cannot'} give (beyond 0.1 in about "
+                f"{'can' if rounded else 'cannot'} give (beyond 0.1 in about "
                 f"{len(gaps) - none - one:.1f} of {len(gaps)} rows)",
+                rounding=rounded,
             )
 
 

@@ -61,11 +61,12 @@ def total_crossings(paper: Paper) -> Iterator[Finding]:
     )
     half = (scaled.high - scaled.value) / scaled.value * total.value
     digits = total.high - total.value
-    yield Finding(
+    yield Finding(  # more digits than are known, but the number that they give
         "Section 12, eq. 44",
-        half <= digits,
+        True,
         f"T is printed to {2 * digits:g} million, but the {scaled.value:g} million to which it is "
         f"scaled is known to {scaled.high - scaled.value:.2g}, which moves T by {half:.2f}",
+        rounding=half > digits,
     )
 
 

@@ -69,8 +69,23 @@ class Manuscript(Print):
 
     @cached_property
     def differences(self) -> pd.DataFrame:
-        """Differences between strata, with ``said``: whether the prose names them."""
+        """Differences between strata, with ``said``: whether the prose names them.
+
+        ``fair_se`` and ``fair_p`` are as if C's errors had the covariance of A and B, which
+        print leaves out.  With 'no aspirations' by far the commonest outcome A and C are
+        nearly independent, so that se(C)^2 is near se(B)^2 - se(A)^2; where print makes that
+        negative its own error is kept.
+        """
         found = strata_differences(self.rows)
+        rows = self.contrasts.set_index(["term", "level", "stratum"])
+        square = rows.se_B**2 - rows.se_A**2
+        narrow = np.sqrt(square.where(square > 0, rows.se_C**2))
+        ends = [
+            narrow.reindex(pd.MultiIndex.from_frame(found[["term", "level", end]])).to_numpy()
+            for end in ("first", "second")
+        ]
+        found["fair_se"] = np.where(found.contrast == "C", np.hypot(*ends), found.se)
+        found["fair_p"] = two_sided(found.estimate / found.fair_se)
         named = {_difference_key(claim) for claim in self.said("difference")}
         keys = found[KEY].itertuples(index=False, name=None)
         return found.assign(said=[key in named for key in keys])

@@ -81,20 +81,27 @@ def separation(report: Manuscript) -> Iterator[Finding]:
 
 
 def differences_stated(report: Manuscript) -> Iterator[Finding]:
-    """Differences between strata that the prose states, by its own footnote 3."""
+    """Differences between strata that the prose states, by its own footnote 3.
+
+    The printed errors of C are too large by what they leave out: a difference that is clear
+    by fair ones is not held against the prose.
+    """
     said = report.said("difference")
     verdicts = [(claim, report.difference(claim)) for claim in said]
     p = np.array([row.p for _, row in verdicts])
+    fair = np.array([row.fair_p for _, row in verdicts])
     way = np.array([goes(row.estimate, claim["stated"]) for claim, row in verdicts])
+    clear = way & ((p < STATED) | (fair < STATED))
     yield from held(
-        int((way & (p < STATED)).sum()),
+        int(clear.sum()),
         len(said),
-        f"have the sign stated and two-sided p below {STATED:.2f}; below 0.05 "
-        f"{(p < 0.05).sum()}; one-sided below {STATED:.2f} {(p / 2 < STATED).sum()}",
+        f"have the sign stated and two-sided p below {STATED:.2f}, {(clear & (p >= STATED)).sum()} "
+        "of them (of C) by errors that have the covariance of A and B; by printed errors below "
+        f"0.05 {(p < 0.05).sum()}; one-sided below {STATED:.2f} {(p / 2 < STATED).sum()}",
         STRATIFIED,
     )
-    for claim, row in verdicts:
-        if row.p >= STATED or not goes(row.estimate, claim["stated"]):
+    for (claim, row), holds in zip(verdicts, clear, strict=True):
+        if not holds:
             name = row_name(claim["term"], claim["level"])
             yield Finding(
                 f"Table {claim['table']}, {name}, {claim['stratum']}",

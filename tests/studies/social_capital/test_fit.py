@@ -248,7 +248,10 @@ def test_sensitivity_names_population_priors_only(fit, monkeypatch):
 
     monkeypatch.setattr("arviz.psense_summary", seen)
     table = bm.sensitivity(fit, "group_sd")
-    assert named == [["coefficient", "group_scale", "slope_scale"]]
+    shape = ["group_shape_below", "group_shape_diagonal"]
+    assert [sorted(names) for names in named] == [
+        ["coefficient", "group_scale", *shape, "slope_scale"]
+    ]
     assert list(table.index) == [f"group_sd[{contrast}]" for contrast in (A, B, C)]
     assert {"prior", "likelihood", "diagnosis"} <= set(table.columns)
 

@@ -43,7 +43,7 @@ def detail(having, *, holds=False, found=FOUND):
 
 
 def test_shape():
-    assert list(FOUND) == ["check", "where", "holds", "detail"]
+    assert list(FOUND) == ["check", "where", "holds", "detail", "rounding"]
     assert set(FOUND.check) == {check.name for check in module.CHECKS}
     assert (~FOUND.holds).sum() == 20
     assert not FOUND.detail.str.contains("nan").any()

@@ -2,11 +2,11 @@
 
 import re
 
-import pandas as pd
 import pytest
 
 import bayesmig as bm
-from bayesmig.models.transnationalism import recovery, results, stored
+from bayesmig.models.transnationalism import recovery, results
+from bayesmig.stored import names
 
 MADE = r"python -m bayesmig\.models\.transnationalism\.(results|recovery) \w+; seed 1; commit \w+"
 FROM_PRIOR = [name for name, how in recovery.RUNS.items() if "simulate" not in how] + ["stars"]
@@ -18,34 +18,21 @@ LEVELS = {  # the data that every prior set of a study is fitted to
 SAMPLING = dict(zip(LEVELS, [f"sampling_{name}" for name in results.MAKERS], strict=True))
 
 
+TABLES = recovery.TABLES
+
+
 def in_cards():
-    return [name for path in stored.CARDS for name in stored.names(path.read_text("utf-8"))]
-
-
-@pytest.mark.parametrize("path", stored.CARDS, ids=lambda path: path.parent.name)
-def test_cards_have_the_stored_tables(path):
-    card = path.read_text("utf-8")
-    assert stored.names(card)
-    assert stored.filled(card) == card
-
-
-def test_every_stored_table_is_in_one_card():
-    files = [
-        f"{path.parent.name}/{path.stem}"
-        for folder in ("calibration", "results")
-        for path in stored.FOLDER.glob(f"{folder}/*.csv")
-    ]
-    assert sorted(in_cards()) == sorted(files)
+    return [name for path in TABLES.cards for name in names(path.read_text("utf-8"))]
 
 
 @pytest.mark.parametrize("name", in_cards())
 def test_what_made_a_table_is_said(name):
-    assert re.fullmatch(MADE, stored.said_of(name))
+    assert re.fullmatch(MADE, TABLES.said_of(name))
 
 
 @pytest.mark.parametrize("name", LEVELS)
 def test_default_settings_sample_well(name):
-    table = stored.read(f"results/{SAMPLING[name]}")
+    table = TABLES.read(f"results/{SAMPLING[name]}")
     sets = bm.load_study(name).sets
     assert list(table.index) == [f"{level}, `{one}`" for level in LEVELS[name] for one in sets]
     assert (table.divergences == 0).all()
@@ -57,7 +44,7 @@ def test_default_settings_sample_well(name):
 
 @pytest.mark.parametrize("name", recovery.RUNS)
 def test_calibrations_are_of_200_surveys(name):
-    table = stored.read(f"calibration/{name}")
+    table = TABLES.read(f"calibration/{name}")
     assert (table.simulations >= 200).all()
     if recovery.RUNS[name]["study"] == "transnationalism_second_generation":
         # sampled in the coordinates of the print, not of what was simulated in its place
@@ -69,19 +56,8 @@ def test_calibrations_are_of_200_surveys(name):
 
 @pytest.mark.parametrize("name", FROM_PRIOR)
 def test_truths_of_the_prior_are_covered_and_ranks_uniform(name):
-    table = stored.read(f"calibration/{name}")
+    table = TABLES.read(f"calibration/{name}")
     assert (table["rank p-value"] > 0.01 / len(table)).all()
     for share in (50, 90):
         off = abs(table[f"inside {share}%"] - share / 100) / table[f"se {share}%"]
         assert (off < 4).all()
-
-
-def test_markdown():
-    table = pd.DataFrame(
-        {"n": [1200, 3], "x": [0.12345, None], "words": ["**", None]},
-        pd.Index(["p", "q"], name="k"),
-    )
-    assert stored.markdown(table) == (
-        "| k | n | x | words |\n| --- | ---: | ---: | --- |\n| p | 1,200 | 0.123 | \\*\\* |\n"
-        "| q | 3 |  |  |"
-    )
