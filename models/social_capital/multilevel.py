@@ -151,9 +151,9 @@ def _roots(priors: PriorSet, sizes: Sequence[int], model: pm.Model) -> list[Any]
         return [pt.ones((1, 1)) for _ in sizes]
     degrees = np.concatenate([n + beyond - np.arange(n) for n in sizes if n > 1])
     square = pm.ChiSquared(
-        "group_diagonal", pm.Data("group_diagonal_degrees", degrees), dims="factor"
+        "group_shape_diagonal", pm.Data("group_shape_diagonal_degrees", degrees), dims="factor"
     )
-    below = pm.Normal("group_below", 0.0, 1.0, dims="below")
+    below = pm.Normal("group_shape_below", 0.0, 1.0, dims="below")
     found, first, first_below = [], 0, 0
     for n in sizes:
         if n == 1:

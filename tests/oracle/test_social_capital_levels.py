@@ -260,22 +260,22 @@ def test_the_prior_is_the_same_for_every_reference(twin, slopes):
     )
     rng = np.random.default_rng(2)
     here = {"group_scale": np.array([0.4, 0.8]), "varying_scale": np.array([0.3, 0.6])}
-    here["group_diagonal"] = rng.uniform(1, 6, len(one.coords["factor"]))
-    here["group_below"] = rng.normal(size=len(one.coords["below"]))
+    here["group_shape_diagonal"] = rng.uniform(1, 6, len(one.coords["factor"]))
+    here["group_shape_below"] = rng.normal(size=len(one.coords["below"]))
     there = {name: value.copy() for name, value in here.items()}
     sizes = [6, 2] if slopes == "correlated" else [2, 2, 2, 2]
     alike = np.linalg.cholesky(np.eye(2) + 1)
     at, at_below, jacobian = 0, 0, {"here": 0.0, "there": 0.0}
     for size in sizes:
         pairs = [(i, j) for j in range(size) for i in range(j + 1, size)]
-        root = np.diag(np.sqrt(here["group_diagonal"][at : at + size]))
+        root = np.diag(np.sqrt(here["group_shape_diagonal"][at : at + size]))
         for n, (i, j) in enumerate(pairs):
-            root[i, j] = here["group_below"][at_below + n]
+            root[i, j] = here["group_shape_below"][at_below + n]
         turn = np.kron(np.linalg.solve(alike, against @ alike), np.eye(size // 2))
         turned = np.linalg.cholesky(turn @ root @ root.T @ turn.T)
-        there["group_diagonal"][at : at + size] = np.diag(turned) ** 2
+        there["group_shape_diagonal"][at : at + size] = np.diag(turned) ** 2
         for n, (i, j) in enumerate(pairs):
-            there["group_below"][at_below + n] = turned[i, j]
+            there["group_shape_below"][at_below + n] = turned[i, j]
         for name, lower in (("here", root), ("there", turned)):
             # W = TT': |dW / dT| = 2^m prod t_i^(m - i), and t_i^2 is the variable
             jacobian[name] -= sum((size - i - 1) * math.log(lower[i, i]) for i in range(size))
@@ -283,7 +283,7 @@ def test_the_prior_is_the_same_for_every_reference(twin, slopes):
     densities = []
     for model, point, name in ((one, here, "here"), (other, there, "there")):
         prior = evaluate.log_prior(model, point | _rest(model, point))
-        names = ("group_scale", "varying_scale", "group_diagonal", "group_below")
+        names = ("group_scale", "varying_scale", "group_shape_diagonal", "group_shape_below")
         densities.append(sum(float(np.sum(prior[n])) for n in names) + jacobian[name])
     assert densities[0] == pytest.approx(densities[1], abs=1e-8)
     derived = [evaluate.derived(model, point) for model, point in ((one, here), (other, there))]
