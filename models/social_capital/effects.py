@@ -158,12 +158,27 @@ def _numbers_of_outcomes(distance: Any, loading: Any, information: Any) -> Any:
 
 
 def _one_after_the_other(distance: Any, loading: Any, information: Any, size: int) -> Any:
-    """Standard normals (group, factor) on several of which the data speak at once.
-
-    Each given those before, those after integrated out.
-    """
+    """Standard normals (group, factor) on several of which the data speak at once."""
     pull = (loading * (information * distance)[..., None]).sum(1)
     weight = (loading[..., :, None] * loading[..., None, :] * information[..., None, None]).sum(1)
+    return in_turn("group", pull, weight, size, "group")
+
+
+def in_turn(name: str, pull: Any, weight: Any, size: int, dim: str) -> Any:
+    """Standard normals (dim, factor), each given those before, those after integrated out.
+
+    Parameters
+    ----------
+    name : str
+        Begins the names of their coordinates.
+    pull : tensor (dim, factor)
+    weight : tensor (dim, factor, factor)
+        What the data say of them: the slope of a log likelihood where all are zero, and its
+        curvature.
+    size : int
+        How many factors.
+    dim : str
+    """
     reduced: list[tuple[Any, Any]] = []
     for last in reversed(range(size)):
         reduced.insert(0, (pull[:, last], weight[:, last]))
@@ -174,7 +189,7 @@ def _one_after_the_other(distance: Any, loading: Any, information: Any, size: in
     for f, (own, row) in enumerate(reduced):
         for before, score in enumerate(found):
             own = own - row[:, before] * score
-        found.append(standard_normal(f"group_{f + 1}", own, row[:, f], "group"))
+        found.append(standard_normal(f"{name}_{f + 1}", own, row[:, f], dim))
     return pt.stack(found, axis=1)
 
 

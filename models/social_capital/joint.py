@@ -63,7 +63,7 @@ class Link:
     other : int
         The block before.
     own_group, other_group : ndarray of int (pair)
-    information : ndarray (alternative, coefficient, other's coefficient, pair)
+    information : ndarray (pair, effect, other's effect)
     """
 
     other: int
@@ -83,7 +83,7 @@ class Loss:
     ----------
     other : int
         The block after.
-    most, bend : ndarray (alternative, coefficient, other's coefficient, group)
+    most, bend : ndarray (group, effect, other's effect)
     """
 
     other: int
@@ -93,16 +93,16 @@ class Loss:
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """What the data say of a block of effects at the mode; groups are the last dim.
+    """What the data say of a block at the mode; effects are by alternative, then coefficient.
 
     Attributes
     ----------
     little : bool
         Whether that is less than what their prior says.
-    mode, score : ndarray (alternative, coefficient, group)
+    mode, score : ndarray (group, effect)
         The effects there, and the slope of the log likelihood.
-    information : ndarray (alternative, coefficient, coefficient, group)
-    focus : ndarray (alternative, coefficient, group, 1 + column)
+    information : ndarray (group, effect, effect)
+    focus : ndarray (group, effect, 1 + column)
         What they say at once of the effects and of intercept and slopes.
     links : tuple of Link
     losses : tuple of Loss
@@ -217,39 +217,38 @@ class _Mode:
         rows = slice(self.starts[b], self.starts[b + 1])
 
         def shaped(values: NDArray[Any]) -> NDArray[np.float64]:
-            return values.reshape(block.size, width, alternatives).transpose(2, 1, 0)
+            return values.reshape(block.size, width, alternatives).swapaxes(1, 2)
 
         weighted = self.weight[:, :, None] * block.multiplier[:, None, :]
         information = _sums(weighted[..., None] * block.multiplier[:, None, None, :], block)
-        information = information.transpose(1, 2, 3, 0)
-        diagonal = np.einsum("kccg->kcg", information)
+        diagonal = np.einsum("gkcc->gkc", information)
         spread = shaped(self.scale[rows]) ** 2
         focus = _sums(weighted[..., None] * self.x[:, None, None, :], block)
-        others = range(len(self.blocks))
+        others, size = range(len(self.blocks)), alternatives * width
         return Told(
-            float((diagonal * spread).mean(-1).max()) < LITTLE,
-            shaped(self.effect[rows]),
-            shaped(self.z[:, rows].T @ self.residual),
-            information,
-            focus.transpose(1, 2, 0, 3),
+            float((diagonal * spread).mean(0).max()) < LITTLE,
+            shaped(self.effect[rows]).reshape(-1, size),
+            shaped(self.z[:, rows].T @ self.residual).reshape(-1, size),
+            _apart(information),
+            focus.reshape(-1, size, self.x.shape[1]),
             tuple(self._link(b, other) for other in others[:b]),
             tuple(self._loss(b, other, diagonal) for other in others[b + 1 :]),
         )
 
     def _link(self, b: int, other: int) -> Link:
         pairs, information = self._shared(b, other)
-        return Link(other, pairs[:, 0], pairs[:, 1], information.transpose(1, 2, 3, 0))
+        return Link(other, pairs[:, 0], pairs[:, 1], _apart(information))
 
     def _loss(self, b: int, other: int, diagonal: NDArray[Any]) -> Loss:
         pairs, information = self._shared(b, other)
         one, two = self.blocks[b], self.blocks[other]
         square = two.multiplier[:, None, :] ** 2 * self.weight[:, :, None]
         alone = _sums(square, two)[pairs[:, 1]][:, :, None, :]
-        own = np.maximum(diagonal.transpose(2, 0, 1)[..., None], np.finfo(float).tiny)
+        own = np.maximum(diagonal[..., None], np.finfo(float).tiny)
         most = _added(information**2, pairs[:, 0], one.size) / own
         bend = _added(information**2 * alone, pairs[:, 0], one.size) / own
         bend /= np.maximum(most, np.finfo(float).tiny)
-        return Loss(other, most.transpose(1, 2, 3, 0), bend.transpose(1, 2, 3, 0))
+        return Loss(other, _apart(most), _apart(bend))
 
     def _shared(self, b: int, other: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Pairs of groups with people in both, and what these say of both at once."""
@@ -328,6 +327,15 @@ class _Mode:
             for c in range(width):
                 those = slice(first + c, first + block.size * width, width)
                 self.scale[those] = np.maximum(np.sqrt(spread[those].mean(0)), LEAST_SCALE)
+
+
+def _apart(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Matrices (..., alternative, a, b) as one of all alternatives, which say nothing of others."""
+    first, alternatives, rows, columns = values.shape
+    found = np.zeros((first, alternatives, rows, alternatives, columns))
+    for k in range(alternatives):
+        found[:, k, :, k, :] = values[:, k]
+    return found.reshape(first, alternatives * rows, alternatives * columns)
 
 
 def _sums(each: NDArray[Any], block: Block) -> NDArray[np.float64]:

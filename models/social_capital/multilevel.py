@@ -177,21 +177,22 @@ def create(
     coefficient: Any,
     loading: Sequence[Any],
     near: Joint,
+    blocks: Sequence[Block],
     sizes: Sequence[int],
     dims: Sequence[str],
 ) -> list[Any]:
-    """Create the effects of each block: (alternative, coefficient, group).
+    """Create the effects of each block: (group, effect).
 
     Their coordinates are those in which their posterior is nearly standard normal given
     coefficients, scales and the blocks before, the blocks after integrated out.  Where the
-    data say little that is what they are a priori.  Groups are the last dim of everything:
-    loops over them are long.
+    data say little that is what they are a priori.
 
     Parameters
     ----------
     coefficient : tensor (alternative, 1 + column)
-    loading : sequence of tensor (alternative, coefficient, factor)
+    loading : sequence of tensor (effect, factor)
     near : Joint
+    blocks : sequence of Block
     sizes : sequence of int
         How many factors each block has.
     dims : sequence of str
@@ -201,18 +202,18 @@ def create(
     variance = [(one**2).sum(-1) for one in loading]
     found: list[Any] = []
     for b, told in enumerate(near.told):
-        name = f"effect_{b + 1}"
-        factor = loading[b][..., None]  # (alternative, coefficient, factor, group)
+        name, own = f"effect_{b + 1}", loading[b][None]
         if told.little:
             each = [pm.Normal(f"{name}_{f + 1}_raw", dims=dims[b]) for f in range(sizes[b])]
-            score = pt.stack(each)
+            score = pt.stack(each, axis=1)
         else:
-            slope, information = _said(name, told, moved, variance, found, near)
-            pull = (factor * slope[:, :, None]).sum((0, 1))
-            half = (information[:, :, :, None] * factor[:, None]).sum(2)
-            weight = (factor[:, :, :, None] * half[:, :, None]).sum((0, 1))
-            score = _in_turn(name, pull, weight, sizes[b], dims[b])
-        found.append((factor * score).sum(2))
+            away = pt.repeat(moved, len(blocks[b].columns), axis=0)
+            slope, information = _said(name, told, away, variance, found, near)
+            pull = (own * slope[..., None]).sum(1)
+            half = (information[..., None] * own[:, None]).sum(2)
+            weight = (own[..., None] * half[:, :, None]).sum(1)
+            score = effects.in_turn(name, pull, weight, sizes[b], dims[b])
+        found.append((own * score[:, None]).sum(-1))
     return found
 
 
@@ -221,53 +222,31 @@ def _said(
 ) -> tuple[Any, Any]:
     """What the data say of a block: the slope of the log likelihood at zero, and its curvature.
 
-    The slope is (alternative, coefficient, group).  Both are what is left when the blocks
-    after are not known, for coefficients and effects before that are not those of the mode.
+    Both are what is left when the blocks after are not known, the slope for coefficients and
+    effects before that are not those of the mode.
     """
 
     def data(word: str, value: Any) -> Any:
         return pm.Data(f"{name}_{word}", value)
 
+    away = (data("focus", told.focus) * moved).sum(-1)
+    for link in told.links:
+        other = found[link.other] - data(f"mode_{link.other}", near.told[link.other].mode)
+        other = other[data(f"other_{link.other}", link.other_group)]
+        said = (data(f"link_{link.other}", link.information) * other[:, None]).sum(-1)
+        own = data(f"own_{link.other}", link.own_group)
+        away = pt.inc_subtensor(away[own], -said)
+    information, mode = data("information", told.information), data("mode", told.mode)
     kept: Any = 1.0
     for loss in told.losses:
-        v = variance[loss.other][:, None, :, None]
+        v = variance[loss.other]
         most, bend = data(f"lost_{loss.other}", loss.most), data(f"bend_{loss.other}", loss.bend)
-        kept = kept * (1 - (v * most / (1 + v * bend)).sum(2))
-    away = (data("focus", told.focus) * moved[:, None, None, :]).sum(-1)
-    for link in told.links:
-        # groups first, which is how rows are taken and added up
-        other = found[link.other] - data(f"mode_{link.other}", near.told[link.other].mode)
-        other = other.transpose((2, 0, 1))[data(f"other_{link.other}", link.other_group)]
-        said = data(f"link_{link.other}", link.information) * other.transpose((1, 2, 0))[:, None]
-        said = said.sum(2).transpose((2, 0, 1))
-        own = data(f"own_{link.other}", link.own_group)
-        every = pt.zeros((told.mode.shape[-1], *told.mode.shape[:2]))
-        away = away - pt.inc_subtensor(every[own], said).transpose((1, 2, 0))
-    information, mode = data("information", told.information), data("mode", told.mode)
+        kept = kept * (1 - (v * most / (1 + v * bend)).sum(-1))
     if told.losses:
         root = pt.sqrt(kept)
-        information = information * root[:, :, None] * root[:, None]
+        information = information * root[..., None] * root[:, None]
         away = kept * away
-    return data("score", told.score) + away + (information * mode[:, None]).sum(2), information
-
-
-def _in_turn(name: str, pull: Any, weight: Any, size: int, dim: str) -> Any:
-    """Standard normals (factor, group), each given those before, those after integrated out.
-
-    As in `effects`, with groups last.
-    """
-    reduced: list[Any] = []
-    for last in reversed(range(size)):
-        reduced.insert(0, (pull[last], weight[last]))
-        left = weight[:last, last] / (1 + weight[last, last])
-        pull = pull[:last] - left * pull[last]
-        weight = weight[:last, :last] - left[:, None] * weight[last, None, :last]
-    found: list[Any] = []
-    for f, (own, row) in enumerate(reduced):
-        for before, score in enumerate(found):
-            own = own - row[before] * score
-        found.append(effects.standard_normal(f"{name}_{f + 1}", own, row[f], dim))
-    return pt.stack(found)
+    return data("score", told.score) + away + (information * mode[:, None]).sum(-1), information
 
 
 def add(
@@ -292,18 +271,23 @@ def add(
     sizes = [_size(table, block) if correlated else others for block in blocks]
     several = len(table.levels) > 1
     dims = [f"member_{block.level + 1}" if several else "group" for block in blocks]
-    effect = create(coefficient, loading, near, sizes, dims)
+    flat = [
+        one.reshape((_size(table, block), size))
+        for one, block, size in zip(loading, blocks, sizes, strict=True)
+    ]
+    effect = create(coefficient, flat, near, blocks, sizes, dims)
     intercept: Any = 0.0
     own: dict[int, Any] = {}  # effects on the intercept, by level
     slope: dict[int, Any] = {}  # and on columns
     for b, block in enumerate(blocks):
         for c, column in enumerate(block.columns):
+            of_column = effect[b][:, c :: len(block.columns)]
             if column == INTERCEPT:
-                own[block.level] = effect[b][:, c].T
+                own[block.level] = of_column
                 of_cell = pm.Data(f"cell_{block.level + 1}", block.of_cell, dims="cell")
                 intercept = intercept + own[block.level][of_cell]
             else:
-                slope[column] = effect[b][:, c].T
+                slope[column] = of_column
     every = pt.concatenate([own[i] for i in range(len(table.levels))], axis=0)
     pm.Deterministic(
         "group_effect", _padded(every, 1), dims=("member" if several else "group", "outcome")
