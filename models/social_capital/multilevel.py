@@ -241,7 +241,8 @@ def _said(
     for loss in told.losses:
         v = variance[loss.other]
         most, bend = data(f"lost_{loss.other}", loss.most), data(f"bend_{loss.other}", loss.bend)
-        kept = kept * (1 - (v * most / (1 + v * bend)).sum(-1))
+        # each part is below one, and so is the whole of parts that overlap
+        kept = kept * pt.exp(pt.log1p(-v * most / (1 + v * bend)).sum(-1))
     if told.losses:
         root = pt.sqrt(kept)
         information = information * root[..., None] * root[:, None]
