@@ -41,7 +41,7 @@ def beside(fitted: dict[str, xr.DataTree]) -> pd.DataFrame:
         contrast = ":".join(CONTRASTS[letter])
         sd = {}
         for label, fit in fitted.items():
-            draws = fit["estimands"]["coefficient"].sel(contrast=contrast)
+            draws = fit["estimands"].to_dataset()["coefficient"].sel(contrast=contrast)
             found[f"{letter}, {label}"] = draws.mean(("chain", "draw")).to_series()
             sd[label] = draws.std(("chain", "draw"), ddof=1).to_series()
             found[f"{letter}, {label}: sd"] = sd[label]

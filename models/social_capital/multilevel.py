@@ -93,11 +93,12 @@ def loadings(
 ) -> list[Any]:
     """Create Lambda of each block: (alternative, coefficient, factor)."""
     by = ("grouping",) if len(table.levels) > 1 else ()
-    some = bool(table.slopes.columns)
     if intercepts == "correlated":
         return _correlated(priors, table, blocks, by, model)
     own = effects.loadings(priors, by, intercepts, model)
-    varying = effects.loadings(priors, ("slope",), intercepts, model, "varying") if some else None
+    varying: Any = None
+    if table.slopes.columns:
+        varying = effects.loadings(priors, ("slope",), intercepts, model, "varying")
     found = []
     for block in blocks:
         (column,) = block.columns
@@ -123,11 +124,9 @@ def _correlated(
     for one column of groups, so that it is the same family for every reference.
     """
     scale = priors.variable("group_scale", *by, support="positive")
-    varying = (
-        priors.variable("varying_scale", "slope", support="positive")
-        if table.slopes.columns
-        else None
-    )
+    varying: Any = None
+    if table.slopes.columns:
+        varying = priors.variable("varying_scale", "slope", support="positive")
     roots = _roots(priors, [_size(table, block) for block in blocks], model)
     alternatives = len(table.alternatives)
     found = []
