@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bayesmig import attrs
 from bayesmig.errors import DataError, StudyError, unknown
 from bayesmig.models.social_capital import levels, people, terms, values
+from bayesmig.models.social_capital.levels import Level, Slopes
 from bayesmig.models.social_capital.paper import TERMS
 from bayesmig.models.social_capital.people import Missing
 from bayesmig.saving import data_of
@@ -77,8 +78,8 @@ class Design:
     group: NDArray[np.int64]
     row_of: NDArray[np.int64]
     groups: tuple[str, ...]
-    levels: tuple[levels.Level, ...]
-    slopes: levels.Slopes
+    levels: tuple[Level, ...]
+    slopes: Slopes
     stratum: NDArray[np.int64]
     strata: tuple[str, ...]
     count: NDArray[np.int32]
@@ -157,11 +158,11 @@ def design(
     groups, of_group, stratum, columns = _all_groups(
         table, names_of(group), of_stratum, strata_labels, number
     )
-    slopes = levels.Slopes()
+    slopes = Slopes()
     if varies is not None:
         _check_varying(varies[0], formula, list(table))
         wanted = terms.labels(terms.matrix(table, varies[0])[0])
-        slopes = levels.Slopes(varies[1], levels.columns(wanted, names, to_terms))
+        slopes = Slopes(varies[1], levels.columns(wanted, names, to_terms))
     weight = _weights(table[weights], number) if weights else np.ones(len(table))
     keys = np.column_stack([of_group, weight, raw])
     row_of = _same_rows(keys) if collapse else np.arange(len(table))
@@ -463,11 +464,11 @@ def _all_groups(
     of_stratum: NDArray[np.int64],
     strata: Sequence[str],
     number: NDArray[np.int64],
-) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.int64], tuple[levels.Level, ...]]:
+) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.int64], tuple[Level, ...]]:
     """As `_groups`, of several columns their combinations, and each column's own groups."""
     if len(names) == 1:
         groups, of_group, stratum = _groups(table[names[0]], of_stratum, strata)
-        own = levels.Level(names[0], groups, np.arange(len(groups)))
+        own = Level(names[0], groups, np.arange(len(groups)))
         return groups, of_group, stratum, (own,)
     each = [_groups(table[name], of_stratum, strata) for name in names]
     codes = np.column_stack([one[1] for one in each])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -119,17 +120,18 @@ def _contrasted(draws: xr.Dataset, outcomes: list[str]) -> xr.Dataset:
 def _of_slopes(covariance: xr.DataArray) -> dict[str, xr.DataArray]:
     """Spread of slopes, and how they go with each other and with the intercept."""
     kinds = [str(kind) for kind in covariance.effect.values]
-    sd = {k: np.sqrt(covariance.sel(effect=k, effect_too=k, drop=True)) for k in kinds}
+    sd: Any = {k: np.sqrt(covariance.sel(effect=k, effect_too=k, drop=True)) for k in kinds}
     pairs = list(combinations(kinds, 2))
-    together = [
+    together: Any = [
         covariance.sel(effect=a, effect_too=b, drop=True) / (sd[a] * sd[b]) for a, b in pairs
     ]
-    return {
+    found: dict[str, Any] = {
         "slope_sd": xr.concat([sd[k] for k in kinds[1:]], pd.Index(kinds[1:], name="slope")),
         "slope_correlation": xr.concat(
             together, pd.Index([", ".join(pair) for pair in pairs], name="pair")
         ),
     }
+    return found
 
 
 def stratum_differences(coefficient: xr.DataArray) -> xr.DataArray:

@@ -190,7 +190,8 @@ def columns(
     for j in found:
         base = [i for i in np.flatnonzero(to_terms[:, j]) if i not in found]
         if base:
+            other = terms[int(base[0])]
             raise StudyError(
-                f"varying: {terms[j]!r} is the square of {terms[base[0]]!r}, which must vary, too"
+                f"varying: {terms[j]!r} is the square of {other!r}, which must vary, too"
             )
     return tuple(found)

@@ -266,6 +266,7 @@ def _draw(rng: Any, parameters: Any, size: tuple[int, ...]) -> np.ndarray:
     ]
     drawn = np.empty((*lead, full[2].shape[-2], full[1].shape[-1] + 1), dtype="int32")
     for at in np.ndindex(*lead):
-        *where, people, _, varying, varies = (a[at] for a in full)
-        drawn[at] = rng.multinomial(people, probabilities(logits(*where, varying, varies)))
+        one = [a[at] for a in full]
+        free = logits(*one[:5], *one[7:])
+        drawn[at] = rng.multinomial(one[5], probabilities(free))
     return drawn

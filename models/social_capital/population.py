@@ -47,10 +47,10 @@ class Population:
         spread = draws["group_covariance"]
         start = 0
         for at, level in enumerate(table.levels):
-            own = spread.isel(grouping=at) if several else spread
-            own = own.transpose("sample", "outcome", "outcome_too").values[:, 1:, 1:]
+            of_level = spread.isel(grouping=at) if several else spread
+            of_level = of_level.transpose("sample", "outcome", "outcome_too")
             effect = every[:, start : start + len(level.groups), None]
-            covariance = own[:, None, :, None]
+            covariance = of_level.values[:, None, 1:, None, 1:]
             start += len(level.groups)
             if table.slopes.columns and at == table.slopes.level:
                 effect, covariance = self._with_slopes(draws, effect, covariance)
