@@ -175,6 +175,8 @@ def with_groups(
         if "posterior_predictive" in groups:
             values = evaluate.predictive(model, point, seed)
             found["posterior_predictive"] = evaluate.dataset(model, values, DIMS)
+            # what is drawn and what was seen, side by side: also what nobody answered
+            found["observed_data"] = evaluate.dataset(model, observed.values(model), ())
         if "prior" in groups:
             prior, drawn = _prior(model, posterior.sizes["draw"], seed)
             found["prior"], found["prior_predictive"] = prior, drawn

@@ -265,15 +265,13 @@ def check_fit(study: Study, data: xr.Dataset, other: xr.Dataset) -> None:
         for group in ("observed_data", "log_likelihood", "posterior_predictive"):
             if rv.name not in fitted[group]:
                 raise StudyError(f"{where}: group {group} of a fit lacks {rv.name}")
-    if not study.simulating:
-        for rv in ready.model.observed_RVs:
-            drawn = fitted["posterior_predictive"][rv.name]
-            seen = fitted["observed_data"][rv.name]
-            if drawn.shape[2:] != seen.shape:
-                raise StudyError(
-                    f"{where}: {rv.name} is observed with shape {seen.shape} and drawn with "
-                    f"{drawn.shape[2:]}"
-                )
+    for rv in ready.model.observed_RVs:
+        drawn, seen = (fitted[g][rv.name] for g in ("posterior_predictive", "observed_data"))
+        if drawn.dims[2:] != seen.dims or drawn.shape[2:] != seen.shape:
+            raise StudyError(
+                f"{where}: {rv.name} is observed with dims {dict(seen.sizes)} and drawn with "
+                f"{dict(drawn.sizes)}"
+            )
     with tempfile.TemporaryDirectory() as folder:
         again = open_fit(save_fit(fitted, Path(folder) / "fit.nc"))
     if not compare(again).equals(compare(fitted)):

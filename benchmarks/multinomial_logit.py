@@ -23,7 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-PRIORS = {"slope": 2.0, "intercept": (-2.0, 3.0), "scale": (-0.7, 0.7)}  # priors.toml's default
+PRIORS = {"slope": 2.0, "intercept": (-2.0, 3.0), "scale": (-0.7, 0.7)}  # the set "fixed"
+OPTIONS = {"priors": "fixed", "intercepts": "independent_contrasts"}  # what the peers can write
 PEERS = ("gradients", "bayesmig", "bayesmig, its defaults", "pm.Categorical", "bambi", "rstan")
 STAN = """
 data {
@@ -165,7 +166,7 @@ def gradients(_):
     from bayesmig import compiled
 
     study, data, x, group, y, groups = people()
-    ready = bm.compile(study, data)
+    ready = bm.compile(study, data, **OPTIONS)
     plain = plain_model(x, group, y, groups)
     graph, _ = compiled.compile_graph(plain)
     return best_times(
@@ -221,7 +222,7 @@ def run_bayesmig(how, defaults=False):
     sizes = {} if defaults else {"draws": how.draws, "tune": how.tune}
     fit = bm.fit(
         study, data, chains=how.chains, progress=False, sampling={"cores": 1}, collapse=False,
-        **sizes,
+        **sizes, **OPTIONS,
     )  # fmt: skip
     posterior, stats = fit["posterior"], fit["sample_stats"]
     return summary(

@@ -450,7 +450,10 @@ def _draw_counts(
 ) -> Any:
     """Draw counts (..., cell): each survey's respondents fall into its cells at random.
 
-    Those who fall into none of the graph's cells are not counted.
+    Raises
+    ------
+    StudyError
+        If some could fall into none of the graph's cells: answers that nobody gave are none.
     """
     shape = np.broadcast_shapes(np.shape(log_p), np.shape(survey), tuple(size or ()))
     chance = np.broadcast_to(np.exp(log_p), shape).reshape(-1, shape[-1])
@@ -460,11 +463,18 @@ def _draw_counts(
     for t in np.unique(of_cell):
         here = np.flatnonzero(of_cell == t)
         ends = np.cumsum(chance[:, here], axis=1)
-        ends /= np.maximum(ends[:, -1:], 1)  # a sum of 1 + 1e-16 is 1
+        if (ends[:, -1] < 1 - 1e-6).any():
+            raise StudyError(
+                "this graph has the cells of the answers that were given, and "
+                f"{1 - ends[:, -1].min():.0%} of those who are drawn answer otherwise: draw from "
+                "study.build(data, cells='possible'), as bm.add_groups(fit, "
+                "'posterior_predictive') does"
+            )
+        ends /= ends[:, -1:]  # a sum of 1 + 1e-16 is 1
         people = rng.random((len(chance), met[here[0]]))
         for row, (end, person) in enumerate(zip(ends, people, strict=True)):
             cell = np.searchsorted(end, person, side="right")
-            counts[row, here] = np.bincount(cell, minlength=len(here) + 1)[: len(here)]
+            counts[row, here] = np.bincount(cell, minlength=len(here))
     return counts.reshape(shape)
 
 

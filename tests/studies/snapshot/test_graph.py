@@ -422,16 +422,14 @@ def test_draws_differ_by_seed_and_by_draw(built, point):
         assert (one[observed][0] != one[observed][1]).any()
 
 
-def test_who_falls_into_no_cell_of_the_graph_is_not_counted(built, point):
-    """With the answered cells alone, a survey that is drawn has fewer in them."""
-    model, n = built(), 200
-    found = by_survey(model, evaluate.predictive(model, repeated(point, n), seed=1)["respondents"])
-    term = evaluate.log_likelihood(model, point)["respondents"]
-    chance = by_survey(model, np.exp(term / model["cell_count"].get_value())[None])[0]
-    size = np.array(list(SURVEYS.values()))
-    assert ((chance > 0.3) & (chance < 0.95)).all()
-    z = (found.sum(axis=0) - n * size * chance) / np.sqrt(n * size * chance * (1 - chance))
-    assert np.abs(z).max() < stats.norm.isf(1e-4 / 8)
+def test_a_graph_of_the_answers_alone_does_not_draw(built, data, point):
+    """Of whole surveys it would lose those who answer otherwise."""
+    words = "answer otherwise: draw from study.build"
+    with pytest.raises(bm.StudyError, match=words):
+        evaluate.predictive(built(), repeated(point, 2), seed=1)
+    mode = pytensor.compile.mode.Mode(linker="py", optimizer=None)
+    with built(), pytest.raises(bm.StudyError, match=words):
+        pm.sample_prior_predictive(draws=2, random_seed=1, compile_kwargs={"mode": mode})
 
 
 def test_predictive_counts_follow_the_probabilities(built, point):

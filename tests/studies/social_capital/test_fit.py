@@ -268,6 +268,23 @@ def test_default_settings_converge_at_the_papers_size(intercepts):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("intercepts", ["correlated", "independent"])
+def test_a_fit_against_another_reference_is_the_same_fit(intercepts):
+    """Default priors: means agree within five standard errors of their draws."""
+    data = STUDY.simulate(seed=6, n=1500, municipalities=15)
+    how = {"formula": "male + age + urban", "intercepts": intercepts, "progress": False}
+    first = bm.fit(STUDY, data, **how)
+    other = bm.rebase(bm.fit(STUDY, data, reference="migrated", **how), "no_aspirations")
+    for name in ("coefficient", "intercept", "group_sd"):
+        one, two = (fitted["estimands"][name].sel(contrast=[A, C]) for fitted in (first, other))
+        error = np.hypot(*(arviz.mcse(x.to_dataset())[name] for x in (one, two)))
+        gap = one.mean(("chain", "draw")) - two.mean(("chain", "draw"))
+        assert float(np.abs(gap / error).max()) < 5
+        ratio = one.std(("chain", "draw")) / two.std(("chain", "draw"))
+        np.testing.assert_allclose(ratio, 1, atol=0.1)
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayesmig.DataWarning")
 def test_twins_are_recovered():
     """Coefficients and spread of 20 small twins; the card has 100 of them."""
