@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from bayesmig.priors import PriorSet
 
-Intercepts = Literal["correlated", "independent", "independent_contrasts", "shared"]
+Intercepts = Literal["independent", "correlated", "independent_contrasts", "shared"]
 Pooling = Literal["partial", "complete", "none"]
 
 
@@ -51,8 +51,8 @@ def build(
     varying: str | None = None,
     outcome: str = "outcome",
     reference: str = "no_aspirations",
-    intercepts: Intercepts = "correlated",
-    slopes: SlopeEffects = "correlated",
+    intercepts: Intercepts = "independent",
+    slopes: SlopeEffects = "uncorrelated",
     weights: str | None = None,
     counts: str | None = None,
     strata: str | None = None,
@@ -80,14 +80,14 @@ def build(
     reference : str
         The outcome against which coefficients are written; `bayesmig.rebase` changes it
         after fitting.
-    intercepts : {"correlated", "independent", "independent_contrasts", "shared"}
-        Group effects: any covariance over the outcomes; independent effects of all
-        outcomes, the logits being their differences; independent effects on each logit
+    intercepts : {"independent", "correlated", "independent_contrasts", "shared"}
+        Group effects: independent effects of all outcomes, the logits being their
+        differences; any covariance over the outcomes; independent effects on each logit
         against the reference, which is another model for every reference where outcomes
         are three or more; or one factor with a loading for each logit.
-    slopes : {"correlated", "uncorrelated"}
-        Slopes that vary: correlated with each other and the intercepts of their clusters, or
-        not.
+    slopes : {"uncorrelated", "correlated"}
+        Slopes that vary: each by itself, or correlated with each other and the intercepts of
+        their clusters, which goes with correlated intercepts.
     weights : str, optional
         Column of survey weights, scaled to mean one.  The likelihood is then a
         pseudo-likelihood, and its posterior no posterior of a model of the people.

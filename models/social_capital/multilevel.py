@@ -42,8 +42,8 @@ def check(table: Design, intercepts: str, slopes: SlopeEffects) -> None:
         )
     if slopes == "correlated" and intercepts != "correlated":
         raise StudyError(
-            f"intercepts={intercepts!r} are independent of each other, and slopes that vary then "
-            "of them: slopes='uncorrelated'"
+            f"slopes that are correlated with intercepts={intercepts!r}, which are independent of "
+            "each other: intercepts='correlated', or slopes='uncorrelated'"
         )
     own = list(table.slopes.columns)
     block = table.to_terms[np.ix_(own, own)]

@@ -24,10 +24,10 @@ SEED, DRAWS = 1, 300
 SMALL, WHOLE = {"n": 2500, "municipalities": 25}, {"n": 10_012, "municipalities": 80}
 FIXED = {"priors": "fixed", "intercepts": "independent_contrasts"}
 RUNS: dict[str, tuple[int, Mapping[str, Any], Mapping[str, Any]]] = {  # twins, sizes, options
-    "small": (60, SMALL, {}),
-    "small_independent": (60, SMALL, {"intercepts": "independent"}),
+    "small_independent": (60, SMALL, {"intercepts": "independent"}),  # the default
+    "small_correlated": (60, SMALL, {"intercepts": "correlated"}),
     "small_fixed": (60, SMALL, FIXED),
-    "whole": (60, WHOLE, {}),
+    "whole_independent": (60, WHOLE, {"intercepts": "independent"}),
     "whole_fixed": (60, WHOLE, FIXED),
 }
 

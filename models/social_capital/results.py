@@ -20,14 +20,14 @@ from bayesmig.stored import Stored
 TABLES, SEED = Stored(Path(__file__).parent), 1
 STRATA = {"strata": "network", "formula": "male + age + age_squared + baseline_aspirations + urban"}
 CASES: dict[str, dict[str, Any]] = {
-    "`correlated`": {},
-    "`independent`": {"intercepts": "independent"},
+    "`independent`": {},
+    "`correlated`": {"intercepts": "correlated"},
     "`independent_contrasts`": {"intercepts": "independent_contrasts"},
     "`shared`": {"intercepts": "shared"},
-    "`correlated`, slopes `fixed`": {"priors": "fixed"},
-    "`correlated`, three strata partially pooled": STRATA,
-    "`correlated`, three strata completely pooled": {**STRATA, "pooling": "complete"},
-    "`correlated`, three strata apart": {**STRATA, "pooling": "none"},
+    "`independent`, slopes `fixed`": {"priors": "fixed"},
+    "`independent`, three strata partially pooled": STRATA,
+    "`independent`, three strata completely pooled": {**STRATA, "pooling": "complete"},
+    "`independent`, three strata apart": {**STRATA, "pooling": "none"},
     "`shared`, three strata partially pooled": {**STRATA, "intercepts": "shared"},
 }
 

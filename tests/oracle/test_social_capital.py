@@ -25,7 +25,7 @@ likelihood = lazily("bayesmig.models.social_capital.likelihood")
 
 STUDY = bm.load_study("social_capital")
 N, PLACES = 700, 12
-STRUCTURES = ("correlated", "independent", "independent_contrasts", "shared")
+STRUCTURES = ("independent", "correlated", "independent_contrasts", "shared")
 POSITIVE = ("group_scale", "group_shape_diagonal", "slope_scale", "stratum_scale")
 # a scale of e^-20 is none, a prior of standard deviation 10,000 is flat
 NOTHING = {"dist": "LogNormal", "mu": -20, "sigma": 0.01}
@@ -241,7 +241,7 @@ def test_gradient_of_rows_that_count_differently():
 STRUCTURED = pytest.mark.parametrize(
     "options",
     [
-        {"weights": "weight"}, {"intercepts": "independent"}, {"intercepts": "shared"},
+        {"weights": "weight"}, {"intercepts": "correlated"}, {"intercepts": "shared"},
         {"strata": "network", "formula": SHORT.removeprefix("network + ")},
     ],
     ids=str,

@@ -115,7 +115,7 @@ def test_outcomes_that_never_occur(few):
         ({"formula": "male +* age"}, "formula 'male +* age': "),
         ({"formula": "y ~ male"}, "give the right-hand side only"),
         ({"formula": "0 + male"}, "takes the intercept away"),
-        ({"intercepts": "random"}, "valid: correlated, independent, independent_contrasts, shared"),
+        ({"intercepts": "random"}, "valid: independent, correlated, independent_contrasts, shared"),
         ({"pooling": "some"}, "valid: partial, complete, none"),
     ],
     ids=lambda v: str(v)[:28],

@@ -81,7 +81,9 @@ def test_priors_that_the_structure_has_not(twin):
     assert "which this graph does not have" in said(bm.PriorError, STUDY.build, twin, loading)
     STUDY.build(twin, loading, formula=SHORT, intercepts="shared")
     for wrong in ({"dist": "Beta", "alpha": 1, "beta": 1}, {"dist": "Wishart", "beyond": -1}):
-        words = said(bm.PriorError, STUDY.build, twin, {"group_shape": wrong})
+        words = said(
+            bm.PriorError, STUDY.build, twin, {"group_shape": wrong}, intercepts="correlated"
+        )
         assert "prior of 'group_shape'" in words
     words = said(bm.PriorError, STUDY.build, twin, {"coefficient": {"dist": "Contrasts", "mu": 1}})
     assert "Contrasts has one number, intercept" in words
@@ -101,7 +103,7 @@ def test_the_shape_of_correlated_effects_is_a_wishart():
             "municipality": rng.choice(list("abc"), 400),
         }
     )
-    model = STUDY.build(frame, formula="age", reference="w")
+    model = STUDY.build(frame, formula="age", reference="w", intercepts="correlated")
     drawn = evaluate.prior_draws(model, 4000, seed=1)
     covariance = drawn["group_covariance"] / drawn["group_scale"][:, None, None] ** 2
     for one, other in ((0, 1), (1, 2), (2, 3), (0, 3)):

@@ -20,7 +20,8 @@ from bayesmig.saving import without_respondents
 
 ASKED = {"formula": "age + sex", "outcome": "fate", "reference": "w"}
 BOTH = ["home", "village"]
-SLOPES = {"group": BOTH, "varying": "age + sex | village"}
+TOGETHER = {"intercepts": "correlated", "slopes": "correlated"}
+SLOPES = {"group": BOTH, "varying": "age + sex | village", **TOGETHER}
 
 
 def villagers(n=160, seed=3):
@@ -140,9 +141,9 @@ def test_more_columns_of_groups_than_the_study_leaves_out_are_refused():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"varying": "age", "intercepts": "independent"}, "slopes='uncorrelated'"),
+        ({"varying": "age", "slopes": "correlated"}, "intercepts='correlated', or slopes="),
         ({"varying": "age", "intercepts": "shared"}, "one factor of intercepts"),
-        ({"varying": "age + age_squared", "slopes": "uncorrelated"}, "slopes='correlated'"),
+        ({"varying": "age + age_squared"}, "slopes='correlated'"),
         ({"varying": "age_squared"}, "'age_squared' is the square of 'age', which must vary"),
     ],
 )

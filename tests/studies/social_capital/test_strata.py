@@ -75,9 +75,9 @@ def test_complete_pooling_is_sampled():
 @pytest.mark.parametrize(
     ("intercepts", "pooling"),
     [
-        ("correlated", "partial"),
-        ("correlated", "complete"),
-        ("correlated", "none"),
+        ("independent", "partial"),
+        ("independent", "complete"),
+        ("independent", "none"),
         ("shared", "partial"),
     ],
 )
