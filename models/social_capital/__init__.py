@@ -10,6 +10,7 @@ study = Study(
         "States in the Mexican Family Life Survey, 2002 and 2005/6 (authors not named)."
     ),
     package=__name__,
-    people=("row",),
+    # people, and groups of several columns, of which some (households) are few people
+    people=("row", "member", "member_1", "member_2", "member_3", "member_4"),
     sampling={"draws": 1000, "tune": 500, "target_accept": 0.9},
 )

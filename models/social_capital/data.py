@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -40,6 +40,7 @@ def example(
     tables: Tables = 1,
     n: int = PEOPLE,
     municipalities: int = MUNICIPALITIES,
+    household_sd: float = 0.0,
 ) -> xr.Dataset:
     """Return the synthetic twin: the survey itself is distributed after registration.
 
@@ -52,6 +53,8 @@ def example(
         differ between strata and nobody self-employed with extended ties aspires.
     n, municipalities : int
         People and places; by default as many as in Table 1.
+    household_sd : float
+        Spread of effects that the people of a household share; the paper has none.
 
     Returns
     -------
@@ -65,6 +68,7 @@ def example(
         stratum=stratum,
         tables=tables,
         separated=tables == 2,
+        household_sd=household_sd,
     )
 
 
@@ -72,7 +76,8 @@ def read(
     path: str | Path,
     *,
     formula: str | None = None,
-    group: str | None = None,
+    group: str | Sequence[str] | None = None,
+    varying: str | None = None,
     outcome: str | None = None,
     reference: str | None = None,
     weights: str | None = None,
@@ -98,7 +103,7 @@ def read(
     Parameters
     ----------
     path : str or Path
-    formula, group, outcome, reference, weights, counts, strata
+    formula, group, varying, outcome, reference, weights, counts, strata
         Of any file: as for the graph.  Of the paper's file ``outcome`` is the name that the
         file has for it.
     missing : {"raise", "casewise"}
@@ -131,6 +136,7 @@ def read(
     options = {
         "formula": formula,
         "group": group,
+        "varying": varying,
         "outcome": outcome,
         "reference": reference,
         "weights": weights,

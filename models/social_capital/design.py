@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from bayesmig import attrs
 from bayesmig.errors import DataError, StudyError, unknown
-from bayesmig.models.social_capital import people, terms, values
+from bayesmig.models.social_capital import levels, people, terms, values
+from bayesmig.models.social_capital.levels import Level, Slopes
 from bayesmig.models.social_capital.paper import TERMS
 from bayesmig.models.social_capital.people import Missing
 from bayesmig.saving import data_of
@@ -46,9 +47,14 @@ class Design:
     to_terms : ndarray (term, term)
         Coefficients of the formula's columns are this times those of the graph's.
     group, row_of : ndarray of int (row), (person)
-        Group of each row, and row of each person.
+        Group of each row (with several columns of groups the combination of them), and row
+        of each person.
     groups : tuple of str
         Labels; with strata "stratum, group".
+    levels : tuple of Level
+        The columns of groups.
+    slopes : Slopes
+        What varies between groups beside the intercept.
     stratum : ndarray of int (group)
     strata : tuple of str
         Labels; one, "all", without strata.
@@ -72,6 +78,8 @@ class Design:
     group: NDArray[np.int64]
     row_of: NDArray[np.int64]
     groups: tuple[str, ...]
+    levels: tuple[Level, ...]
+    slopes: Slopes
     stratum: NDArray[np.int64]
     strata: tuple[str, ...]
     count: NDArray[np.int32]
@@ -80,6 +88,11 @@ class Design:
     people: NDArray[np.int64]
     variables: tuple[str, ...]
     spec: Any
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is one column of groups, between which intercepts alone vary."""
+        return len(self.levels) == 1 and not self.slopes.columns
 
     @property
     def alternatives(self) -> tuple[str, ...]:
@@ -107,7 +120,8 @@ def design(
     data: xr.Dataset,
     *,
     formula: str | None = None,
-    group: str = "municipality",
+    group: str | Sequence[str] = "municipality",
+    varying: str | None = None,
     outcome: str = "outcome",
     reference: str = "no_aspirations",
     weights: str | None = None,
@@ -128,6 +142,7 @@ def design(
     """
     people.check_people(data)
     formula = paper_formula(data, strata) if formula is None else formula
+    varies = levels.slopes(varying, names_of(group), strata)
     asked = asked_for(data, formula, group, outcome, weights, counts, strata)
     table = people.frame(people.used(data, asked, counts, missing, names_of(group)))
     spec, raw = terms.matrix(table, formula)
@@ -140,7 +155,14 @@ def design(
     _check_outcomes(chosen, number, of_stratum, outcomes, strata_labels)
     _check_columns(raw, names, number, of_stratum, strata_labels)
     mean, to_terms = _standardise(raw, number)
-    groups, of_group, stratum = _groups(table[group], of_stratum, strata_labels)
+    groups, of_group, stratum, columns = _all_groups(
+        table, names_of(group), of_stratum, strata_labels, number
+    )
+    slopes = Slopes()
+    if varies is not None:
+        _check_varying(varies[0], formula, list(table))
+        wanted = terms.labels(terms.matrix(table, varies[0])[0])
+        slopes = Slopes(varies[1], levels.columns(wanted, names, to_terms))
     weight = _weights(table[weights], number) if weights else np.ones(len(table))
     keys = np.column_stack([of_group, weight, raw])
     row_of = _same_rows(keys) if collapse else np.arange(len(table))
@@ -156,6 +178,8 @@ def design(
         of_group[first],
         row_of,
         groups,
+        columns,
+        slopes,
         stratum,
         strata_labels,
         count,
@@ -423,6 +447,38 @@ def _groups(
     return tuple(labels), of_group.astype(np.int64), stratum.astype(np.int64)
 
 
+def _check_varying(varying: str, formula: str, there: Sequence[str]) -> None:
+    """What varies is made of columns of the formula, which have been looked at already."""
+    known = terms.variables(terms.parsed(formula), there)
+    for name in terms.variables(terms.parsed(varying), there):
+        if name not in known:
+            raise StudyError(
+                f"varying: {unknown('column of the formula', name, known)}; what varies has a "
+                "mean, which the formula names"
+            )
+
+
+def _all_groups(
+    table: pd.DataFrame,
+    names: Sequence[str],
+    of_stratum: NDArray[np.int64],
+    strata: Sequence[str],
+    number: NDArray[np.int64],
+) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.int64], tuple[Level, ...]]:
+    """As `_groups`, of several columns their combinations, and each column's own groups."""
+    if len(names) == 1:
+        groups, of_group, stratum = _groups(table[names[0]], of_stratum, strata)
+        own = Level(names[0], groups, np.arange(len(groups)))
+        return groups, of_group, stratum, (own,)
+    each = [_groups(table[name], of_stratum, strata) for name in names]
+    codes = np.column_stack([one[1] for one in each])
+    found, cell = levels.combined(names, [one[0] for one in each], codes)
+    levels.check(found, cell, number)
+    parts = [[level.groups[g] for g in level.of_cell] for level in found]
+    cells = tuple(", ".join(labels) for labels in zip(*parts, strict=True))
+    return cells, cell, np.zeros(len(cells), dtype=np.int64), found
+
+
 def _weights(column: pd.Series, number: NDArray[np.int64]) -> NDArray[np.float64]:
     weight = _numbers(column, "weights")
     bad = ~(np.isfinite(weight) & (weight > 0))
@@ -465,5 +521,5 @@ def of_fit(fitted: xr.DataTree) -> Design:
 def options_of(fitted: xr.DataTree) -> dict[str, Any]:
     """Options of the design that a fit was made with."""
     options = attrs.unpack(fitted.attrs, "options", dict)
-    names = "formula group outcome reference weights counts strata missing collapse".split()
+    names = "formula group varying outcome reference weights counts strata missing collapse".split()
     return {name: options[name] for name in names if name in options}  # a fit may be older

@@ -41,10 +41,13 @@ def coords(table: Design, intercepts: str) -> dict[str, Sequence[str]]:
     return {"factor": names, "below": below}
 
 
-def loadings(priors: PriorSet, by: tuple[str, ...], intercepts: str, model: pm.Model) -> Any:
-    """Create Lambda, the effect of each factor on each free logit: (stratum, alternative, factor).
+def loadings(
+    priors: PriorSet, by: tuple[str, ...], intercepts: str, model: pm.Model, name: str = "group"
+) -> Any:
+    """Create Lambda, the effect of each factor on each free logit: (by, alternative, factor).
 
-    With two outcomes it is a scale, whatever the structure.
+    With two outcomes it is a scale, whatever the structure.  The scale's name begins with
+    ``name``.
     """
     size = len(model.coords["alternative"])
     if intercepts == "shared":
@@ -54,26 +57,37 @@ def loadings(priors: PriorSet, by: tuple[str, ...], intercepts: str, model: pm.M
         order = pm.Data("loading_order", [labels.index(k) for k in model.coords["alternative"]])
         found = pt.take(pt.concatenate([scale, *later], axis=-1), order, axis=-1)[..., None]
     elif size == 1 or intercepts == "independent_contrasts":
-        scale = priors.variable("group_scale", *by, "alternative", support="positive")
-        found = scale[..., None] * pm.Data("uncorrelated", np.eye(size))
+        scale = priors.variable(f"{name}_scale", *by, "alternative", support="positive")
+        found = scale[..., None] * constant("uncorrelated", np.eye(size), model)
     elif intercepts == "independent":
-        scale = priors.variable("group_scale", *by, "outcome", support="positive")
+        scale = priors.variable(f"{name}_scale", *by, "outcome", support="positive")
         against = np.eye(size + 1)[1:] - np.eye(size + 1)[0]
-        found = scale[..., None, :] * pm.Data("against_reference", ALIKE * against)
+        found = scale[..., None, :] * constant("against_reference", ALIKE * against, model)
     else:
         scale = priors.variable("group_scale", *by, support="positive")
-        # a square root of the covariance of differences of K independent numbers, which is
-        # I + 11'; any other one differs by a rotation, to which the Wishart is indifferent
-        alike = pm.Data("alike", ALIKE * np.linalg.cholesky(np.eye(size) + 1))
         root = _wishart_root(priors, by, model)
-        found = scale[..., None, None] * (alike[:, :, None] * root[..., None, :, :]).sum(-2)
+        found = scale[..., None, None] * (alike(model)[:, :, None] * root[..., None, :, :]).sum(-2)
     return found if by else found[None]
+
+
+def alike(model: pm.Model) -> Any:
+    """Return a square root of the covariance of differences of K independent numbers, I + 11'.
+
+    Any other one differs by a rotation, to which the Wishart is indifferent.
+    """
+    size = len(model.coords["alternative"])
+    return constant("alike", ALIKE * np.linalg.cholesky(np.eye(size) + 1), model)
+
+
+def constant(name: str, value: Any, model: pm.Model) -> Any:
+    """Name a number of the graph, once."""
+    return model[name] if name in model.named_vars else pm.Data(name, value)
 
 
 def _wishart_root(priors: PriorSet, by: tuple[str, ...], model: pm.Model) -> Any:
     """Lower root T of W = TT', W ~ Wishart(n, I / n) (Bartlett): (..., factor, factor_too)."""
     size = len(model.coords["factor"])
-    degrees = size + _degrees_beyond(priors.specs["group_shape"])
+    degrees = size + degrees_beyond(priors.specs["group_shape"])
     square = pm.ChiSquared(
         "group_shape_diagonal",
         pm.Data("group_shape_diagonal_degrees", degrees - np.arange(size)),
@@ -90,7 +104,7 @@ def _wishart_root(priors: PriorSet, by: tuple[str, ...], model: pm.Model) -> Any
     return (pt.sqrt(square)[..., None] * diagonal + lower) * width
 
 
-def _degrees_beyond(spec: Any) -> float:
+def degrees_beyond(spec: Any) -> float:
     """Read the number of the prior of the shape, which can be no other than Wishart."""
     numbers = getattr(spec, "numbers", {})
     if getattr(spec, "dist", "") != "Wishart" or set(numbers) != {"beyond"}:
@@ -144,12 +158,27 @@ def _numbers_of_outcomes(distance: Any, loading: Any, information: Any) -> Any:
 
 
 def _one_after_the_other(distance: Any, loading: Any, information: Any, size: int) -> Any:
-    """Standard normals (group, factor) on several of which the data speak at once.
-
-    Each given those before, those after integrated out.
-    """
+    """Standard normals (group, factor) on several of which the data speak at once."""
     pull = (loading * (information * distance)[..., None]).sum(1)
     weight = (loading[..., :, None] * loading[..., None, :] * information[..., None, None]).sum(1)
+    return in_turn("group", pull, weight, size, "group")
+
+
+def in_turn(name: str, pull: Any, weight: Any, size: int, dim: str) -> Any:
+    """Standard normals (dim, factor), each given those before, those after integrated out.
+
+    Parameters
+    ----------
+    name : str
+        Begins the names of their coordinates.
+    pull : tensor (dim, factor)
+    weight : tensor (dim, factor, factor)
+        What the data say of them: the slope of a log likelihood where all are zero, and its
+        curvature.
+    size : int
+        How many factors.
+    dim : str
+    """
     reduced: list[tuple[Any, Any]] = []
     for last in reversed(range(size)):
         reduced.insert(0, (pull[:, last], weight[:, last]))
@@ -160,7 +189,7 @@ def _one_after_the_other(distance: Any, loading: Any, information: Any, size: in
     for f, (own, row) in enumerate(reduced):
         for before, score in enumerate(found):
             own = own - row[:, before] * score
-        found.append(standard_normal(f"group_{f + 1}", own, row[:, f], "group"))
+        found.append(standard_normal(f"{name}_{f + 1}", own, row[:, f], dim))
     return pt.stack(found, axis=1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,8 @@ from bayesmig.errors import StudyError, unknown
 from bayesmig.models.social_capital.paper import OUTCOMES
 
 LOGISTIC_VARIANCE = np.pi**2 / 3  # of the latent error of a log odds
-LOG_ODDS, SHARE = "log odds", "share of variance"  # units
+LOG_ODDS, SHARE, CORRELATION = "log odds", "share of variance", "correlation"  # units
+UNITS = {"variance_share": SHARE, "slope_correlation": CORRELATION}  # of the others: log odds
 
 
 def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
@@ -23,7 +25,8 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
     draws : Dataset
         ``log_odds`` (..., outcome, term), ``intercept`` (..., outcome) and
         ``group_covariance`` (..., outcome, outcome_too) against the first outcome, the
-        reference; perhaps with a dim ``stratum``.
+        reference; perhaps with a dim ``stratum``, or ``grouping``, and with
+        ``slope_covariance`` or ``varying_covariance`` of slopes that vary.
     data : Dataset
         The people; nothing of them is needed.
 
@@ -39,7 +42,11 @@ def estimands(draws: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
         the dim ``stratum`` too, and ``stratum_difference`` (pair, contrast, term) is the
         difference of coefficients; without, and of the paper's outcomes,
         ``coefficient_as_printed`` repeats the coefficients, to be compared with what is
-        printed wrong.
+        printed wrong.  With several columns of groups ``group_sd`` and ``variance_share``
+        have the dim ``grouping``, and the share is of the variance of all groups and the
+        latent error.  Of slopes that vary ``slope_sd`` (slope, contrast), log odds per unit
+        of the formula's column, and, if they are correlated, ``slope_correlation`` (pair,
+        contrast) with each other and with the intercept.
     """
     return _contrasted(draws, [str(label) for label in draws.outcome.values])
 
@@ -75,23 +82,30 @@ def _contrasted(draws: xr.Dataset, outcomes: list[str]) -> xr.Dataset:
         values = array.sel(outcome=first) - array.sel(outcome=second)
         return values.drop_vars("outcome", errors="ignore").assign_coords(contrast=labels)
 
-    coefficient = against(draws["log_odds"])
-    covariance = draws["group_covariance"]
-    of_pair = [
-        covariance.sel(outcome=one, outcome_too=other).drop_vars(["outcome", "outcome_too"])
-        for one, other in ((first, first), (second, second), (first, second))
-    ]
-    variance = (of_pair[0] + of_pair[1] - 2 * of_pair[2]).assign_coords(contrast=labels)
+    def of_pair(covariance: xr.DataArray) -> xr.DataArray:
+        """Covariance of what effects of two kinds (or of one) add to each contrast."""
+        one, other, both, turned = (
+            covariance.sel(outcome=i, outcome_too=j).drop_vars(["outcome", "outcome_too"])
+            for i, j in ((first, first), (second, second), (first, second), (second, first))
+        )
+        return (one + other - (both + turned)).assign_coords(contrast=labels)
+
+    variance = of_pair(draws["group_covariance"])
+    whole = variance.sum("grouping") if "grouping" in variance.dims else variance
     found = xr.Dataset(
         {
-            "coefficient": coefficient,
+            "coefficient": against(draws["log_odds"]),
             "intercept": against(draws["intercept"]),
             "group_sd": np.sqrt(variance),
-            "variance_share": variance / (variance + LOGISTIC_VARIANCE),
+            "variance_share": variance / (whole + LOGISTIC_VARIANCE),
         },
         attrs={"reference": outcomes[0]},
     )
-    order = ("stratum", "contrast", "term")
+    if "slope_covariance" in draws:
+        found = found.assign(slope_sd=np.sqrt(of_pair(draws["slope_covariance"])))
+    if "varying_covariance" in draws:
+        found = found.assign(_of_slopes(of_pair(draws["varying_covariance"])))
+    order = ("stratum", "grouping", "slope", "pair", "contrast", "term")
     found = found.transpose(..., *(dim for dim in order if dim in found.dims))
     if not found.sizes["term"]:  # the null model's coefficients are none
         found = found.drop_dims("term")
@@ -99,8 +113,25 @@ def _contrasted(draws: xr.Dataset, outcomes: list[str]) -> xr.Dataset:
         found = found.assign(stratum_difference=stratum_differences(found["coefficient"]))
     elif set(outcomes) == set(OUTCOMES):
         found = found.assign(coefficient_as_printed=found["coefficient"])
-    units = {name: SHARE if name == "variance_share" else LOG_ODDS for name in found}
+    units = {name: UNITS.get(str(name), LOG_ODDS) for name in found}
     return found.assign({n: array.assign_attrs(units=units[n]) for n, array in found.items()})
+
+
+def _of_slopes(covariance: xr.DataArray) -> dict[str, xr.DataArray]:
+    """Spread of slopes, and how they go with each other and with the intercept."""
+    kinds = [str(kind) for kind in covariance.effect.values]
+    sd: Any = {k: np.sqrt(covariance.sel(effect=k, effect_too=k, drop=True)) for k in kinds}
+    pairs = list(combinations(kinds, 2))
+    together: Any = [
+        covariance.sel(effect=a, effect_too=b, drop=True) / (sd[a] * sd[b]) for a, b in pairs
+    ]
+    found: dict[str, Any] = {
+        "slope_sd": xr.concat([sd[k] for k in kinds[1:]], pd.Index(kinds[1:], name="slope")),
+        "slope_correlation": xr.concat(
+            together, pd.Index([", ".join(pair) for pair in pairs], name="pair")
+        ),
+    }
+    return found
 
 
 def stratum_differences(coefficient: xr.DataArray) -> xr.DataArray:

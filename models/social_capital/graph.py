@@ -8,6 +8,7 @@ loadings it does not print.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +17,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayesmig.errors import DataWarning, PriorError
-from bayesmig.models.social_capital import effects
+from bayesmig.models.social_capital import effects, levels, multilevel
 from bayesmig.models.social_capital.contrasts import Contrasts
 from bayesmig.models.social_capital.design import (
     MARGINAL,
@@ -26,7 +27,9 @@ from bayesmig.models.social_capital.design import (
     single_groups,
 )
 from bayesmig.models.social_capital.geometry import Geometry, geometry
+from bayesmig.models.social_capital.joint import Joint, blocks, joint
 from bayesmig.models.social_capital.likelihood import Outcomes
+from bayesmig.models.social_capital.multilevel import SlopeEffects
 from bayesmig.models.social_capital.people import Missing
 from bayesmig.models.social_capital.whitened import Whitened
 
@@ -44,10 +47,12 @@ def build(
     priors: PriorSet,
     *,
     formula: str | None = None,
-    group: str = "municipality",
+    group: str | Sequence[str] = "municipality",
+    varying: str | None = None,
     outcome: str = "outcome",
     reference: str = "no_aspirations",
     intercepts: Intercepts = "independent",
+    slopes: SlopeEffects = "uncorrelated",
     weights: str | None = None,
     counts: str | None = None,
     strata: str | None = None,
@@ -64,8 +69,14 @@ def build(
     priors : PriorSet
     formula : str, optional
         Right-hand side, as formulaic reads it; the paper's by default.
-    group, outcome : str
-        Columns of the clusters and of the outcome, of any number of categories.
+    group : str or sequence of str
+        Column of the clusters; or several, nested or crossed: a label is one cluster wherever
+        it is.
+    varying : str, optional
+        Columns of the formula whose slopes vary between clusters: ``"age + male"``, with
+        several columns of clusters ``"age + male | municipality"``.
+    outcome : str
+        Column of the outcome, of any number of categories.
     reference : str
         The outcome against which coefficients are written; `bayesmig.rebase` changes it
         after fitting.
@@ -74,6 +85,9 @@ def build(
         differences; any covariance over the outcomes; independent effects on each logit
         against the reference, which is another model for every reference where outcomes
         are three or more; or one factor with a loading for each logit.
+    slopes : {"uncorrelated", "correlated"}
+        Slopes that vary: each by itself, or correlated with each other and the intercepts of
+        their clusters, which goes with correlated intercepts.
     weights : str, optional
         Column of survey weights, scaled to mean one.  The likelihood is then a
         pseudo-likelihood, and its posterior no posterior of a model of the people.
@@ -123,6 +137,7 @@ def build(
         data,
         formula=formula,
         group=group,
+        varying=varying,
         outcome=outcome,
         reference=reference,
         weights=weights,
@@ -131,9 +146,12 @@ def build(
         missing=missing,
         collapse=collapse,
     )
+    multilevel.check(table, intercepts, slopes)
     _warn(table)
     if intercepts == "independent_contrasts" and data.attrs.get("own_data"):
         _warn_of_reference(table)
+    if not table.plain:
+        return _several(table, priors, intercepts, slopes)
     near = geometry(table)
     by = ("stratum",) if strata else ()
     with pm.Model(coords=_coords(table, intercepts)) as model:
@@ -160,6 +178,43 @@ def build(
     return model
 
 
+def _several(
+    table: Design, priors: PriorSet, intercepts: Intercepts, slopes: SlopeEffects
+) -> pm.Model:
+    """Build the graph of several columns of groups, or of slopes that vary."""
+    parts = blocks(table, slopes == "correlated")
+    near = joint(table, parts)
+    coords = _coords(table, intercepts) | multilevel.coords(table, parts, intercepts)
+    with pm.Model(coords=coords) as model:
+        coefficient = _coefficient(priors, near, model, whitened=True)
+        shift, slope = multilevel.add(priors, table, coefficient, near, parts, intercepts, model)
+        _report_coefficients(coefficient[None], table, ())
+        varying = (
+            [slope, pm.Data("varies", table.column[:, list(table.slopes.columns)])]
+            if slope is not None
+            else []
+        )
+        Outcomes(
+            "outcomes",
+            coefficient[None, :, 1:],
+            coefficient[:, 0] + shift,
+            pm.Data("columns", table.column, dims=("row", "term")),
+            pm.Data("row_group", table.group, dims="row"),
+            pm.Data("group_stratum", table.stratum, dims="cell"),
+            pm.Data("people", table.count.sum(1), dims="row"),
+            pm.Data("weight", table.weight, dims="row"),
+            *varying,
+            observed=pm.Data(
+                "count",
+                table.count,
+                dims=("row", "outcome"),
+                shape=(None, len(table.outcomes)),
+            ),
+            dims=("row", "outcome"),
+        )
+    return model
+
+
 def _coords(table: Design, intercepts: str) -> dict[str, Any]:
     return {
         "outcome": table.outcomes,
@@ -169,7 +224,7 @@ def _coords(table: Design, intercepts: str) -> dict[str, Any]:
         "term": table.terms,
         "term_too": table.terms,
         "stratum": table.strata,
-        "group": table.groups,
+        **({"group": table.groups} if len(table.levels) == 1 else {}),
         "row": np.arange(len(table.column)),
         **effects.coords(table, intercepts),
     }
@@ -202,7 +257,7 @@ def _coefficients(
 
 
 def _coefficient(
-    priors: PriorSet, near: Geometry, model: pm.Model, *by: str, whitened: bool = False
+    priors: PriorSet, near: Geometry | Joint, model: pm.Model, *by: str, whitened: bool = False
 ) -> Any:
     """Create the variable, of contrasts with learned scales or of the family that was given."""
     dims, spec = (*by, "alternative", "column"), priors.specs["coefficient"]
@@ -248,17 +303,25 @@ def _report(
     coefficient: Any, loadings: Any, effect: Any, table: Design, by: tuple[str, ...]
 ) -> None:
     """Name what the estimands are made of: all outcomes, the reference's zeros first."""
-    matrix = pm.Data("to_terms", table.to_terms, dims=("term", "term_too"))
-    slopes = (matrix * coefficient[:, :, None, 1:]).sum(-1)
+    _report_coefficients(coefficient, table, by)
     whole = pt.concatenate([pt.zeros_like(loadings[:, :1]), loadings], axis=1)
     covariance = (whole[:, :, None, :] * whole[:, None, :, :]).sum(-1)
+    pm.Deterministic(
+        "group_covariance",
+        covariance if by else covariance[0],
+        dims=(*by, "outcome", "outcome_too"),
+    )
+    pm.Deterministic("group_effect", _with_reference(effect), dims=("group", "outcome"))
+
+
+def _report_coefficients(coefficient: Any, table: Design, by: tuple[str, ...]) -> None:
+    matrix = pm.Data("to_terms", table.to_terms, dims=("term", "term_too"))
+    slopes = (matrix * coefficient[:, :, None, 1:]).sum(-1)
     for name, value, dims in (
         ("log_odds", _with_reference(slopes), ("outcome", "term")),
         ("intercept", _with_reference(coefficient[:, :, 0]), ("outcome",)),
-        ("group_covariance", covariance, ("outcome", "outcome_too")),
     ):
         pm.Deterministic(name, value if by else value[0], dims=(*by, *dims))
-    pm.Deterministic("group_effect", _with_reference(effect), dims=("group", "outcome"))
 
 
 def _with_reference(value: Any) -> Any:
@@ -280,10 +343,13 @@ def _warn_of_reference(table: Design) -> None:
 
 
 def _warn(table: Design) -> None:
-    """Say what these data cannot tell."""
+    """Say what these data cannot tell, and what is perhaps not meant."""
+    for words in levels.doubts(table.levels):
+        warnings.warn(words, DataWarning, stacklevel=4)
     for words, found in (
         ("separated, so that only the prior keeps the coefficient finite", separated(table)),
-        ("groups of one person", single_groups(table)),
+        # of several columns some have small groups by their nature
+        ("groups of one person", single_groups(table) if len(table.levels) == 1 else []),
     ):
         if found:
             more = f" and {len(found) - 5} more" if len(found) > 5 else ""

@@ -23,19 +23,19 @@ from pytensor.tensor.random.op import RandomVariable
 
 from bayesmig.models.social_capital.logit import logits, probabilities
 
-VERSION = 3  # of the loop below: part of the key under which its machine code is kept
+VERSION = 4  # of the loop below: part of the key under which its machine code is kept
 BLOCK = 256  # rows whose numbers stay in the fastest memory
 FASTMATH = {"arcp", "contract", "nsz", "reassoc"}  # sums may be reordered; NaN stays NaN
-SIGNATURE = "(s,k,p),(g,k),(r,p),(r),(g),(r,j),(r)->(r),(s,k,p),(g,k)"
-RANDOM_SIGNATURE = "(s,k,p),(g,k),(r,p),(r),(g),(r),(r)->(r,j)"
+SIGNATURE = "(s,k,p),(g,k),(r,p),(r),(g),(r,j),(r),(g,k,q),(r,q)->(r),(s,k,p),(g,k),(g,k,q)"
+RANDOM_SIGNATURE = "(s,k,p),(g,k),(r,p),(r),(g),(r),(r),(g,k,q),(r,q)->(r,j)"
 
 
 class MultinomialLogit(Op):
     r"""Weighted log-likelihood of each row, and its score.
 
     For row r in group g of stratum s, with counts y and free logits
-    :math:`\eta_{rk} = v_{gk} + \sum_p x_{rp} \beta_{skp}` of the alternatives (the reference's
-    is zero):
+    :math:`\eta_{rk} = v_{gk} + \sum_p x_{rp} \beta_{skp} + \sum_q z_{rq} b_{gkq}` of the
+    alternatives (the reference's is zero):
 
     .. math:: \ell_r = w_r \Bigl(\sum_k y_{rk} \eta_{rk}
         - n_r \log\bigl(1 + \sum_k e^{\eta_{rk}}\bigr)\Bigr),
@@ -43,26 +43,29 @@ class MultinomialLogit(Op):
     the probability of the outcomes of the row's n people in their order.
 
     Inputs: slope (stratum, alternative, column), intercept (group, alternative), column
-    (row, column), group (row), stratum (group), count (row, outcome; the reference first)
-    and weight (row).  Outputs: the log-likelihood (row) and the derivatives of its sum by
-    slope and intercept.
+    (row, column), group (row), stratum (group), count (row, outcome; the reference first),
+    weight (row), and, none if not given, slopes that vary (group, alternative, varying) with
+    their columns (row, varying).  Outputs: the log-likelihood (row) and the derivatives of
+    its sum by slope, intercept and slopes that vary.
 
     """
 
-    __props__ = ("alternatives",)
+    __props__ = ("alternatives", "varies")
     gufunc_signature = SIGNATURE
 
-    def __init__(self, alternatives: int):
+    def __init__(self, alternatives: int, varies: bool = False):
         self.alternatives = alternatives
+        self.varies = varies  # whether any slope does
 
     def make_node(self, *inputs: Any) -> Apply[Any]:
         """Give the operation its inputs."""
         variables = [pt.as_tensor_variable(value) for value in inputs]
-        slope, intercept, column = variables[:3]
+        if len(variables) == 7:
+            variables += _nothing_varies(variables[1], variables[2])
+        slope, intercept, column, *_, varying, _ = variables
         outputs = [
             pt.tensor(dtype="float64", shape=column.type.shape[:1]),
-            slope.type.clone(dtype="float64")(),
-            intercept.type.clone(dtype="float64")(),
+            *(v.type.clone(dtype="float64")() for v in (slope, intercept, varying)),
         ]
         return Apply(self, variables, outputs)
 
@@ -73,11 +76,11 @@ class MultinomialLogit(Op):
 
     def infer_shape(self, node: Any, shapes: Any) -> Any:
         """Shapes of the outputs."""
-        return [shapes[2][:1], shapes[0], shapes[1]]
+        return [shapes[2][:1], shapes[0], shapes[1], shapes[7]]
 
     def connection_pattern(self, node: Any) -> list[list[bool]]:
-        """Only the log-likelihood has derivatives, by slope and intercept."""
-        return [[i < 2, False, False] for i in range(7)]
+        """Only the log-likelihood has derivatives, by slopes and intercept."""
+        return [[i in (0, 1, 7), False, False, False] for i in range(9)]
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         """Multiply the score by the derivative of what the rows are summed into.
@@ -88,25 +91,35 @@ class MultinomialLogit(Op):
         derivative, rest = cotangents[0], [disconnected_type() for _ in range(5)]
         try:
             factor = get_underlying_scalar_constant_value(derivative)
+            scores = [factor * score for score in outputs[1:]]
         except NotScalarConstantError:
-            scores = self.make_node(*inputs[:6], inputs[6] * derivative).outputs
-            return [scores[1], scores[2], *rest]
-        return [factor * outputs[1], factor * outputs[2], *rest]
+            weighted = self.make_node(*inputs[:6], inputs[6] * derivative, *inputs[7:])
+            scores = weighted.outputs[1:]
+        return [*scores[:2], *rest, scores[2], disconnected_type()]
 
 
 @register_funcify_default_op_cache_key(MultinomialLogit)
 def _compile(op: MultinomialLogit, node: Any, **_: Any) -> tuple[Any, int]:
-    alternatives = op.alternatives
+    alternatives, some_vary = op.alternatives, op.varies  # constants of the machine code
 
     @numba_njit(fastmath=FASTMATH)
     def multinomial_logit(
-        slope: Any, intercept: Any, column: Any, group: Any, stratum: Any, count: Any, weight: Any
+        slope: Any,
+        intercept: Any,
+        column: Any,
+        group: Any,
+        stratum: Any,
+        count: Any,
+        weight: Any,
+        varying: Any,
+        varies: Any,
     ) -> Any:
         # views of unknown strides would keep the sums over columns from being vectorised
         slope, column = np.ascontiguousarray(slope), np.ascontiguousarray(column)
         rows, columns = column.shape
         value = np.empty(rows)
         by_slope, by_intercept = np.zeros(slope.shape), np.zeros(intercept.shape)
+        by_varying = np.zeros(varying.shape)
         logit, share = np.empty((BLOCK, alternatives)), np.empty((BLOCK, alternatives))
         log_total = np.empty(BLOCK)
         # three short loops over a block of rows: exponentials that wait for no sum, and
@@ -121,6 +134,9 @@ def _compile(op: MultinomialLogit, node: Any, **_: Any) -> tuple[Any, int]:
                     sum_ = intercept[g, k]
                     for p in range(columns):
                         sum_ += slope[s, k, p] * column[i, p]
+                    if some_vary:
+                        for q in range(varies.shape[1]):
+                            sum_ += varying[g, k, q] * varies[i, q]
                     logit[j, k] = sum_
             for j in range(size):
                 shift, total = 0.0, 1.0
@@ -151,7 +167,10 @@ def _compile(op: MultinomialLogit, node: Any, **_: Any) -> tuple[Any, int]:
                     by_intercept[g, k] += residual
                     for p in range(columns):
                         by_slope[s, k, p] += residual * column[i, p]
-        return value, by_slope, by_intercept
+                    if some_vary:
+                        for q in range(varies.shape[1]):
+                            by_varying[g, k, q] += residual * varies[i, q]
+        return value, by_slope, by_intercept, by_varying
 
     return multinomial_logit, VERSION
 
@@ -190,19 +209,36 @@ class Outcomes(pm.Discrete):
     @classmethod
     def dist(cls, *parameters: Any, **how: Any) -> Any:
         """Return the variable outside of a model."""
-        return super().dist([pt.as_tensor_variable(value) for value in parameters], **how)
+        variables = [pt.as_tensor_variable(value) for value in parameters]
+        if len(variables) == 7:
+            variables += _nothing_varies(variables[1], variables[2])
+        return super().dist(variables, **how)
 
     def logp(value: Any, *parameters: Any) -> Any:  # noqa: N805  # PyMC takes it as a function
         """Log-likelihood of each row."""
-        *rest, _, weight = parameters
-        operation = MultinomialLogit(value.type.shape[-1] - 1)
-        return operation.make_node(*rest, value, weight).outputs[0]
+        *rest, _, weight, varying, varies = parameters
+        operation = MultinomialLogit(value.type.shape[-1] - 1, varies.type.shape[-1] != 0)
+        return operation.make_node(*rest, value, weight, varying, varies).outputs[0]
+
+
+def _nothing_varies(intercept: Any, column: Any) -> list[Any]:
+    """No slopes that vary, of no columns."""
+    groups, alternatives = intercept.shape
+    return [pt.zeros((groups, alternatives, 0)), pt.zeros((column.shape[0], 0))]
 
 
 def _evaluate(
-    slope: Any, intercept: Any, column: Any, group: Any, stratum: Any, count: Any, weight: Any
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    logit = logits(slope, intercept, column, group, stratum)
+    slope: Any,
+    intercept: Any,
+    column: Any,
+    group: Any,
+    stratum: Any,
+    count: Any,
+    weight: Any,
+    varying: Any,
+    varies: Any,
+) -> tuple[np.ndarray, ...]:
+    logit = logits(slope, intercept, column, group, stratum, varying, varies)
     people = count.sum(1)
     highest = np.maximum(logit.max(1), 0)
     log_total = highest + np.log(np.exp(-highest) + np.exp(logit - highest[:, None]).sum(1))
@@ -210,11 +246,13 @@ def _evaluate(
     odds = np.exp(logit - log_total[:, None])
     residual = weight[:, None] * (count[:, 1:] - people[:, None] * odds)
     by_slope, by_intercept = np.zeros_like(slope), np.zeros_like(intercept)
+    by_varying = np.zeros_like(varying)
     of_row = np.asarray(stratum)[group]
     for s in range(len(slope)):
         by_slope[s] = residual[of_row == s].T @ column[of_row == s]
     np.add.at(by_intercept, group, residual)
-    return value, by_slope, by_intercept
+    np.add.at(by_varying, group, residual[:, :, None] * varies[:, None, :])
+    return value, by_slope, by_intercept, by_varying
 
 
 def _draw(rng: Any, parameters: Any, size: tuple[int, ...]) -> np.ndarray:
@@ -228,6 +266,7 @@ def _draw(rng: Any, parameters: Any, size: tuple[int, ...]) -> np.ndarray:
     ]
     drawn = np.empty((*lead, full[2].shape[-2], full[1].shape[-1] + 1), dtype="int32")
     for at in np.ndindex(*lead):
-        *where, people, _ = (a[at] for a in full)
-        drawn[at] = rng.multinomial(people, probabilities(logits(*where)))
+        one = [a[at] for a in full]
+        free = logits(*one[:5], *one[7:])
+        drawn[at] = rng.multinomial(one[5], probabilities(free))
     return drawn

@@ -16,12 +16,22 @@ def probabilities(logit: np.ndarray) -> np.ndarray:
     return whole
 
 
-def logits(slope: Any, intercept: Any, column: Any, group: Any, stratum: Any) -> np.ndarray:
-    """Free logits (row, alternative), by NumPy."""
+def logits(
+    slope: Any,
+    intercept: Any,
+    column: Any,
+    group: Any,
+    stratum: Any,
+    varying: Any = None,
+    varies: Any = None,
+) -> np.ndarray:
+    """Free logits (row, alternative), by NumPy; inputs as for `likelihood.MultinomialLogit`."""
     slope, intercept, column = map(np.asarray, (slope, intercept, column))
     found = np.empty((len(column), intercept.shape[1]))
     of_row = np.asarray(stratum)[group]
     for s in range(len(slope)):
         rows = of_row == s
         found[rows] = column[rows] @ slope[s].T
+    if varying is not None and np.shape(varying)[-1]:
+        found += (np.asarray(varying)[group] * np.asarray(varies)[:, None, :]).sum(-1)
     return found + intercept[group]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from scipy.special import gammaln, logsumexp
 
 from bayesmig.errors import StudyError
 from bayesmig.models.social_capital import terms
-from bayesmig.models.social_capital.design import Design, of_fit, options_of
+from bayesmig.models.social_capital.design import Design, names_of, of_fit, options_of
 from bayesmig.models.social_capital.logit import logits
 from bayesmig.models.social_capital.logit import probabilities as softmax
 from bayesmig.models.social_capital.people import PERSON, frame
+from bayesmig.models.social_capital.population import OF_GROUPS, Population
 from bayesmig.models.social_capital.probabilities import (
     MARGINAL,
     Logits,
@@ -40,7 +41,8 @@ def people(fitted: xr.DataTree) -> tuple[pd.DataFrame, NDArray[np.float64]]:
         weight = weight * own[option["weights"]].to_numpy(dtype=float)
     follow = squares(table, own)
     wanted = [name for name in table.variables if name not in follow]
-    wanted += [name for name in (option["group"], option["strata"]) if name is not None]
+    wanted += names_of(option["group"])
+    wanted += [option["strata"]] if option["strata"] is not None else []
     found = own[list(dict.fromkeys(wanted))].copy()
     for name in _taken_for_labels(table, own) & set(found):
         found[name] = found[name].astype("category")
@@ -104,10 +106,14 @@ def pointwise(fitted: xr.DataTree) -> tuple[xr.DataArray, xr.DataArray]:
     row, chosen = np.divmod(present, len(table.outcomes))
     posterior = fitted["posterior"].to_dataset()
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
-    slope, intercept = _by_draw(posterior, table)
+    slope, of_groups = _by_draw(posterior, table)
     found = np.empty((len(slope), len(present)))
+    varies = table.column[:, list(table.slopes.columns)]
     for i in range(len(found)):
-        free = logits(slope[i], intercept[i], table.column, table.group, table.stratum)
+        intercept, varying = of_groups(i)
+        free = logits(
+            slope[i], intercept, table.column, table.group, table.stratum, varying, varies
+        )
         found[i] = _log_chances(free)[row, chosen]
     found *= table.weight[row]
     coords = {"chain": posterior["chain"], "draw": posterior["draw"]}
@@ -118,7 +124,19 @@ def pointwise(fitted: xr.DataTree) -> tuple[xr.DataArray, xr.DataArray]:
 
 
 def groups(fitted: xr.DataTree) -> list[str]:
-    """Return the labels of the groups."""
+    """Return the labels of the groups.
+
+    Raises
+    ------
+    StudyError
+        Of a fit with several columns of groups or slopes that vary, whose groups are not left
+        out.
+    """
+    if not of_fit(fitted).plain:
+        raise StudyError(
+            "groups are left out of fits with one column of groups and no slopes that vary: fit "
+            "with group= one column, and without varying"
+        )
     own = frame(data_of(fitted, "the people of the fit"))
     return [str(label) for label in dict.fromkeys(text_of(own[options_of(fitted)["group"]]))]
 
@@ -251,15 +269,26 @@ def _taken_for_labels(table: Design, own: pd.DataFrame) -> set[str]:
 
 def _by_draw(
     posterior: xr.Dataset, table: Design
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Slopes (sample, stratum, alternative, column), intercepts (sample, group, alternative)."""
+) -> tuple[NDArray[np.float64], Callable[[int], tuple[NDArray[np.float64], Any]]]:
+    """Slopes (sample, stratum, alternative, column), and what groups have, sample by sample.
+
+    These are intercepts (group, alternative), and slopes that vary (group, alternative, slope).
+    """
     names = ["log_odds", "intercept"]
     several = "stratum" in posterior["log_odds"].dims
     pair = posterior[names] if several else posterior[names].expand_dims(stratum=list(table.strata))
-    pair = pair.assign(group_effect=posterior["group_effect"])
-    flat = pair.stack(sample=("chain", "draw"), create_index=False)
+    rest = posterior[[name for name in OF_GROUPS if name in posterior]]
+    flat = rest.assign(pair).stack(sample=("chain", "draw"), create_index=False)
     slope = flat["log_odds"].transpose("sample", "stratum", "outcome", "term").values[:, :, 1:]
+    slope = slope @ np.linalg.inv(table.to_terms).T
     level = flat["intercept"].transpose("sample", "stratum", "outcome").values[:, :, 1:]
-    effect = flat["group_effect"].transpose("sample", "group", "outcome").values[..., 1:]
-    back = np.linalg.inv(table.to_terms)
-    return slope @ back.T, level[:, table.stratum] + effect
+    if table.plain:
+        effect = flat["group_effect"].transpose("sample", "group", "outcome").values[..., 1:]
+        return slope, lambda i: (level[i, table.stratum] + effect[i], None)
+    every = Population(flat, table)
+
+    def of_cells(i: int) -> tuple[NDArray[np.float64], Any]:
+        intercept, varying = every.cells(i)
+        return level[i, 0] + intercept, varying
+
+    return slope, of_cells

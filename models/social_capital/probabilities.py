@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesmig.errors import DataError, StudyError, unknown
-from bayesmig.models.social_capital import people
+from bayesmig.models.social_capital import people, population
 from bayesmig.models.social_capital.design import Design, of_fit, options_of
 from bayesmig.models.social_capital.logit import probabilities as softmax
 from bayesmig.models.social_capital.values import text_of
@@ -26,6 +26,7 @@ from bayesmig.saving import data_of
 MARGINAL, NEW, OWN = "marginal", "new", "own"
 NODES = 7  # of the quadrature over municipalities, for each factor
 MOST_NODES = 20_000
+AT_ONCE = 2_000_000  # numbers of people's own nodes
 DRAWS = 200
 
 
@@ -74,7 +75,13 @@ def probabilities(
     values = np.empty((logits.draws, len(columns), len(table.outcomes)))
     rng = np.random.default_rng(seed)
     where: Any = municipality
-    if municipality == OWN:
+    if not table.plain and municipality not in (MARGINAL, NEW):
+        where = (
+            population.own(table, frame)
+            if municipality == OWN
+            else population.named(table, municipality, len(frame))
+        )
+    elif municipality == OWN:
         where = _own_groups(table, frame, stratum, options_of(fitted)["group"])
     for i in range(logits.draws):
         values[i] = logits.chances(i, columns, stratum, where, rng)
@@ -149,10 +156,15 @@ class Logits:
         if draws < 1:
             raise StudyError(f"draws must be a whole number from 1 on, got {draws!r}")
         posterior = fitted["posterior"].to_dataset()
-        names = ["log_odds", "intercept", "group_covariance", "group_effect"]
+        names = ["log_odds", "intercept", *population.OF_GROUPS]
+        names = [name for name in names if name in posterior]
         if "stratum" not in posterior.dims:
-            three = posterior[names[:3]].expand_dims(stratum=list(table.strata))
-            posterior = three.assign(group_effect=posterior["group_effect"])
+            pair = posterior[names[:2]].expand_dims(stratum=list(table.strata))
+            if table.plain:
+                pair["group_covariance"] = posterior["group_covariance"].expand_dims(
+                    stratum=list(table.strata)
+                )
+            posterior = posterior[names].assign(pair)
         flat = posterior[names].stack(sample=("chain", "draw"), create_index=False)
         at = np.unique(np.linspace(0, flat.sizes["sample"] - 1, draws).round().astype(int))
         flat = flat.isel(sample=at).transpose("sample", "stratum", ...)
@@ -162,12 +174,15 @@ class Logits:
         back = np.linalg.inv(table.to_terms)
         self.slope = flat["log_odds"].values[:, :, alternative] @ back.T
         self.intercept = flat["intercept"].values[:, :, alternative]
+        self.nodes, self.node_weights = _quadrature(len(table.alternatives))
+        if not table.plain:
+            self.population = population.Population(flat, table)
+            return
         covariance = flat["group_covariance"].values[:, :, alternative, alternative]
         values, vectors = np.linalg.eigh(covariance)
         self.root = vectors * np.sqrt(np.maximum(values, 0))[..., None, :]
         effect = flat["group_effect"].transpose("sample", "group", "outcome").values
         self.effect = effect[..., alternative]
-        self.nodes, self.node_weights = _quadrature(self.root.shape[-1])
 
     def chances(
         self, i: int, columns: NDArray[Any], stratum: NDArray[Any], municipality: Any, rng: Any
@@ -177,6 +192,8 @@ class Logits:
         for s in range(self.slope.shape[1]):
             rows = stratum == s
             logit[rows] = columns[rows] @ self.slope[i, s].T + self.intercept[i, s]
+        if not self.table.plain:
+            return self._of_population(i, logit, columns, municipality, rng)
         if isinstance(municipality, np.ndarray):
             return softmax(logit + self.effect[i, municipality])
         if municipality == NEW:
@@ -187,6 +204,33 @@ class Logits:
             return softmax(logit + self.effect[i, known[stratum]])
         factor = np.exp(np.einsum("skf,nf->snk", self.root[i], self.nodes))
         return _averaged()(np.exp(logit), factor, stratum, self.node_weights)
+
+    def _of_population(
+        self, i: int, logit: NDArray[Any], columns: NDArray[Any], municipality: Any, rng: Any
+    ) -> NDArray[np.float64]:
+        """Probabilities with several columns of groups, or slopes that vary."""
+        if isinstance(municipality, str) and municipality == NEW:
+            return softmax(logit + self.population.new(i, columns, rng))
+        where = municipality
+        if isinstance(municipality, str):
+            where = (
+                [None] * len(self.table.levels)
+                if municipality == MARGINAL
+                else population.named(self.table, municipality, len(columns))
+            )
+        odds = logit + self.population.known(i, columns, where)
+        if all(group is not None for group in where):
+            return softmax(odds)
+        root = self.population.spread(i, columns, where)
+        found = np.empty((len(columns), logit.shape[1] + 1))
+        step = len(columns) if len(root) == 1 else max(1, AT_ONCE // self.nodes.size)
+        for start in range(0, len(columns), step):
+            rows = slice(start, start + step)
+            own = root if len(root) == 1 else root[rows]
+            factor = np.exp(np.einsum("skf,nf->snk", own, self.nodes))
+            of_row = np.arange(len(odds[rows])) if len(root) > 1 else np.zeros(len(odds), int)
+            found[rows] = _averaged()(np.exp(odds[rows]), factor, of_row, self.node_weights)
+        return found
 
 
 def _known(table: Design, municipality: str, wanted: NDArray[Any]) -> NDArray[np.int64]:

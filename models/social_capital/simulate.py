@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,7 @@ def simulate(
     stratum: Stratum = "all",
     tables: Tables = 1,
     separated: bool = False,
+    household_sd: float = 0.0,
 ) -> xr.Dataset:
     """Simulate people whose outcomes follow the model.
 
@@ -69,13 +70,17 @@ def simulate(
         Whose estimates are the default truth: Table 1's, or Tables 2a-c's by stratum.
     separated : bool
         Make sure that nobody self-employed with extended ties aspires (Table 2a, column 2).
+    household_sd : float
+        Standard deviation of effects that the people of a household share, independent for
+        the two logits; the paper has none.
 
     Returns
     -------
     Dataset
         The analysis file (row), ``attrs["synthetic"]`` true, with the truth as variables
         ``true_log_odds``, ``true_intercept`` (log odds of somebody at the means of the
-        columns), ``true_group_covariance`` and ``true_group_effect``.
+        columns), ``true_group_covariance`` and ``true_group_effect``; with effects of
+        households of both columns of groups, household and municipality.
     """
     if tables not in (1, 2):
         raise DataError(f"tables={tables!r}; valid: 1 (Table 1), 2 (Tables 2a-c)")
@@ -84,13 +89,20 @@ def simulate(
     for name, value, least in (("municipalities", municipalities, 2), ("n", n, 1)):
         if not isinstance(value, Integral) or value < least:
             raise DataError(f"{name} must be a whole number from {least} on, got {value!r}")
+    if not isinstance(household_sd, Real) or not 0 <= float(household_sd) < np.inf:
+        raise DataError(f"household_sd must be a number from 0 on, got {household_sd!r}")
     odds = _checked_odds(printed_truth(tables) if truth is None else truth)
+    if household_sd and "stratum" in odds.dims:
+        raise DataError("household_sd goes with a truth without strata (tables=1)")
     rng = np.random.default_rng(seed)
     table = _people(rng, n, municipalities)
     strata = list(odds.stratum.values) if "stratum" in odds.dims else ["all"]
     columns, terms = _columns(table, by_stratum=strata != ["all"])
     place = table.municipality.cat.codes.to_numpy()
     effect = rng.multivariate_normal(np.zeros(2), COVARIANCE, size=municipalities)
+    home = table.household.cat.codes.to_numpy()
+    # numbers of their own, so that without these effects everything is as it was
+    shared = np.random.default_rng((seed, 1)).normal(0, household_sd, (home.max() + 1, 2))
     outcome = np.empty(len(table), dtype=int)
     intercepts = []
     for label in strata:
@@ -98,6 +110,7 @@ def simulate(
         one = odds.sel(stratum=label) if label != "all" else odds
         slope = one.sel(outcome=list(OUTCOMES[1:]), term=terms).values
         logit = (columns[rows] - columns.mean(0)) @ slope.T + effect[place[rows]]
+        logit = logit + shared[home[rows]] if household_sd else logit
         intercepts.append(_intercepts(logit, np.array(EVENTS[label]) * n / PEOPLE))
         chance = probabilities(logit + intercepts[-1])
         outcome[rows] = (rng.random((rows.sum(), 1)) > chance.cumsum(1)[:, :-1]).sum(1)
@@ -108,6 +121,9 @@ def simulate(
     data = people.of_paper(table)
     places = list(table.municipality.cat.categories)
     known = _truth(odds, strata, terms, np.array(intercepts), effect, places)
+    if household_sd:
+        homes = list(table.household.cat.categories)
+        known = _with_households(known, float(household_sd), shared, homes, places)
     source = "as given" if truth is not None else f"as in {SOURCES[tables]}"
     data.attrs |= {
         "title": f"SYNTHETIC people, truth {source}",
@@ -291,4 +307,25 @@ def _truth(
             "group_effect": padded(everywhere, (1,), ("group", "outcome")),
         },
         coords={"group": groups},
+    )
+
+
+def _with_households(
+    known: xr.Dataset, sd: float, shared: NDArray[Any], homes: list[str], places: list[str]
+) -> xr.Dataset:
+    """Truth of both columns of groups, as the graph of both names it."""
+    own = known["group_covariance"].copy(data=np.diag([0.0, sd**2, sd**2]))
+    both = xr.concat(
+        [own, known["group_covariance"]], pd.Index(["household", "municipality"], name="grouping")
+    )
+    effect = np.concatenate([np.pad(shared, ((0, 0), (1, 0))), known["group_effect"].values])
+    labels = [f"household, {home}" for home in homes]
+    labels += [f"municipality, {place}" for place in places]
+    return known.drop_dims("group").assign(
+        group_covariance=both,
+        group_effect=xr.DataArray(
+            effect,
+            {"member": labels, "outcome": known["outcome"].values},
+            ("member", "outcome"),
+        ),
     )

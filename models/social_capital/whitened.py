@@ -11,6 +11,7 @@ from pymc.logprob.transforms import Transform
 
 if TYPE_CHECKING:
     from bayesmig.models.social_capital.geometry import Geometry
+    from bayesmig.models.social_capital.joint import Joint
 
 
 class Whitened(Transform):
@@ -27,7 +28,7 @@ class Whitened(Transform):
 
     name = "whitened"
 
-    def __init__(self, near: Geometry, stratified: bool, together: bool = False):
+    def __init__(self, near: Geometry | Joint, stratified: bool, together: bool = False):
         self.together = together
         first = slice(None) if stratified else 0
         shape = near.centre.shape[1:]

@@ -208,7 +208,7 @@ def test_the_loop_is_the_likelihood_and_its_score(mode, size):
     variables = [pytensor.tensor.as_tensor_variable(value).type() for value in inputs]
     operation = likelihood.MultinomialLogit(3)
     run = pytensor.function(variables, operation.make_node(*variables).outputs, mode=mode)
-    value, by_slope, by_intercept = run(*inputs)
+    value, by_slope, by_intercept, _ = run(*inputs)
     np.testing.assert_allclose(value, by_hand(*inputs), rtol=1e-12, atol=1e-10)
     for at, score in ((0, by_slope), (1, by_intercept)):
         for where in np.ndindex(score.shape):
@@ -566,7 +566,7 @@ def test_odds_that_overflow_are_taken_relative_to_the_highest():
     function = pytensor.function(
         [], likelihood.MultinomialLogit(2).make_node(*inputs).outputs, mode="NUMBA"
     )
-    value, by_slope, by_intercept = function()
+    value, by_slope, by_intercept, _ = function()
     np.testing.assert_allclose(value, expected, rtol=1e-12)
     np.testing.assert_allclose(by_slope[0], residual.T @ column, rtol=1e-12)
     np.testing.assert_allclose(by_intercept[0], residual.sum(0), rtol=1e-12)
