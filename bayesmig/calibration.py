@@ -326,6 +326,12 @@ def _one(ready: Compiled, job: Job, draws: int, tune: int) -> xr.Dataset:
     known = job.truth
     sampled = estimands[list(known.data_vars)]
     known = known.drop_vars([c for c in known.coords if c not in known.dims])
+    for name, drawn in sampled.data_vars.items():  # xarray would broadcast, and count all
+        if set(known[name].dims) != set(drawn.dims) - {"draw"}:
+            raise StudyError(
+                f"study {ready.study.name!r}: the truth of {name} has dims {known[name].dims}, its "
+                f"draws {drawn.dims}: the simulated data are of another graph"
+            )
     ends = [(1 - p) / 2 for p in PROBABILITIES], [(1 + p) / 2 for p in PROBABILITIES]
     probability = {"probability": list(PROBABILITIES)}
     low, high = (

@@ -1,11 +1,14 @@
 """Calibration: it holds for the right model, and it tells that a wrong one is wrong."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from fits import STUDY, small
 
 import bayesmig as bm
+from bayesmig import calibration
 
 CELLS = STUDY.example(table=7)
 FEW = {"n": 6, "draws": 100, "tune": 200, "progress": False}
@@ -116,6 +119,17 @@ def test_the_same_seed_gives_the_same_calibration(from_prior):
 
 
 # Its summary
+
+
+def test_a_truth_of_other_dims_is_refused(monkeypatch):
+    usual = calibration._given_jobs
+
+    def first_cell(*arguments):
+        return [replace(job, truth=job.truth.isel(cell=0)) for job in usual(*arguments)]
+
+    monkeypatch.setattr(calibration, "_given_jobs", first_cell)
+    with pytest.raises(bm.StudyError, match="the truth of emigration has dims"):
+        bm.calibrate(STUDY, CELLS, simulate=simulated, **{**FEW, "n": 1})
 
 
 def test_coverage_columns(from_prior):
