@@ -273,9 +273,8 @@ def _coefficient(
     intercept = pm.Data("intercept_scale", _intercept_scale(spec))
     shape = (len(model.coords["outcome"]), len(model.coords["term"]))
     slopes = scale[..., None] + pm.Data("every_term", np.zeros(shape))
-    own = effects.ALIKE * pt.concatenate(
-        [intercept + pt.zeros_like(slopes[..., :1]), slopes], axis=-1
-    )
+    every = intercept + pt.zeros_like(scale)[..., None]  # also of a formula without terms
+    own = effects.ALIKE * pt.concatenate([every, slopes], axis=-1)
     if not whitened:
         return Contrasts("coefficient", own, dims=dims)
     transform = Whitened(near, bool(by), together=True)

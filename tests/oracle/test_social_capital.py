@@ -369,6 +369,27 @@ def test_contrasts_are_differences_of_independent_normals():
         np.testing.assert_allclose(np.cov(drawn[:, :, j].T), covariances[j], rtol=0.06)
 
 
+@pytest.mark.parametrize("outcomes", [("stays", "goes"), ("stays", "goes", "returns")])
+def test_the_prior_of_the_null_model_is_that_of_its_intercepts(outcomes):
+    """No slopes: a pair of outcomes differs with standard deviation 4; and it is compiled."""
+    rng = np.random.default_rng(6)
+    table = pd.DataFrame(
+        {"fate": rng.choice(outcomes, 200), "village": rng.choice(list("abcd"), 200)}
+    )
+    options = {"formula": "1", "group": "village", "outcome": "fate", "reference": "stays"}
+    model = STUDY.build(table, **options)
+    free = len(outcomes) - 1
+    point = random_point(model, 5)
+    assert point["coefficient"].shape == (free, 1)
+    covariance = 4.0**2 / 2 * (np.eye(free) + 1)
+    expected = stats.multivariate_normal(np.zeros(free), covariance).logpdf(
+        point["coefficient"][:, 0]
+    )
+    assert float(evaluate.log_prior(model, point)["coefficient"]) == pytest.approx(expected)
+    value = evaluate.log_likelihood(model, point)["outcomes"]
+    assert np.isfinite(value).all()
+
+
 def hyperprior(model, point):
     """Log prior of coefficients, scales and covariance, as a density of the covariance itself."""
     densities = evaluate.log_prior(model, point)
