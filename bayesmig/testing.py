@@ -310,13 +310,14 @@ def _check_targets(study: Study, data: xr.Dataset, estimands: xr.Dataset) -> Non
 
 def _check_replaceable(ready: Compiled) -> None:
     """Data drawn from the prior change the density of every observed variable."""
-    own = ready.graph.bind(ready.model, seed=1)
+    model = ready.simulating()  # the graph that draws whole data sets
+    own = ready.graph.bind(model, seed=1)
     start = np.concatenate([point.ravel() for point in own.points])
     start = start + 0.1 * np.random.default_rng(1).normal(size=start.size)  # off any symmetry
     here = own(start)[0]
-    drawn = evaluate.prior_draws(ready.model, 5, seed=1)
-    for rv, data in observed.data_names(ready.model).items():
-        others = [ready.graph.bind(ready.model, 1, {data: value})(start)[0] for value in drawn[rv]]
+    drawn = evaluate.prior_draws(model, 5, seed=1)
+    for rv, data in observed.data_names(model).items():
+        others = [ready.graph.bind(model, 1, {data: value})(start)[0] for value in drawn[rv]]
         if all(other == here for other in others):
             raise StudyError(
                 f"study {ready.study.name!r}, graph.py: other data in {data!r} do not change the "
