@@ -38,7 +38,8 @@ def arranged(frame, **options):
         warnings.simplefilter("error")
         _, complete = STUDY.resolve(None, options)
         data = STUDY.used(STUDY.dataset(frame), complete)
-        names = {k: v for k, v in complete.items() if k not in ("intercepts", "pooling")}
+        of_effects = ("intercepts", "slopes", "pooling")
+        names = {k: v for k, v in complete.items() if k not in of_effects}
         return design(data, **names), data
 
 
