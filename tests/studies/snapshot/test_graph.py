@@ -293,8 +293,8 @@ def test_cells_that_nobody_is_in_change_nothing(built):
 # Parameters
 
 
-def draws(model, n=20, seed=3):
-    return evaluate.prior_draws(model, n, seed)
+def draws(model, n=20, seed=3, observed=False):
+    return evaluate.prior_draws(model, n, seed, observed=observed)
 
 
 def test_repeat_probabilities_are_linear_in_logits_between_knots(built):
@@ -396,7 +396,7 @@ def test_surveys_that_are_drawn_have_their_size(built, point):
     assert many["respondents"].shape == (30, len(model.coords["cell"]))
     assert many["sampled_mean_trips"].shape == (30, 4)
     np.testing.assert_array_equal(by_survey(model, many["respondents"]), [size] * 30)
-    prior = draws(model, n=30)
+    prior = draws(model, n=30, observed=True)
     np.testing.assert_array_equal(by_survey(model, prior["respondents"]), [size] * 30)
     assert prior["respondents"].min() == 0
 

@@ -249,7 +249,9 @@ def _years(connection: duckdb.DuckDBPyConnection) -> list[int]:
 
 def _persons(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Persons of each generation; both must be there."""
-    rows = connection.execute("SELECT generation, count(*) FROM counted GROUP BY 1").fetchall()
+    rows = connection.execute(
+        "SELECT generation, count(*) FROM counted GROUP BY 1 ORDER BY 1"
+    ).fetchall()
     found = {str(name): int(count) for name, count in rows}
     for generation, whose in (("first", "foreign-born persons"), ("second", "second generation")):
         if not found.get(generation):
@@ -263,7 +265,7 @@ def _persons(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 def _scales(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
     """Effective sample size of each generation; puts the scaled weights into the view."""
     rows = connection.execute(
-        "SELECT generation, sum(weight), sum(weight * weight) FROM counted GROUP BY 1"
+        "SELECT generation, sum(weight), sum(weight * weight) FROM counted GROUP BY 1 ORDER BY 1"
     ).fetchall()
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE scale AS SELECT generation, "
