@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import errno
-import io
 import sys
 import time
-import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from bayesmig.errors import ConvergenceWarning, DataError, DataWarning, PriorError, StudyError
+from bayesmig import shell
+from bayesmig.errors import DataError, PriorError, StudyError
 from bayesmig.outputs import check as check_output
 from bayesmig.outputs import shown as plain
-from bayesmig.outputs import write
+from bayesmig.shell import STDOUT
 from bayesmig.signals import stopping
 from bayesmig.waits import waiting
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
-    from rich.console import Console
-
-    from bayesmig.study import Study
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -55,7 +45,6 @@ Format = Annotated[
     typer.Option("--format", help="for people, spreadsheets or programs"),
 ]
 To = Annotated[Path, typer.Option("--output", help="a file; - is standard output")]
-STDOUT = Path("-")
 FitPath = Annotated[Path, typer.Argument(help="a saved fit (.nc)")]
 Pairs = Annotated[
     list[str] | None, typer.Option("--option", "-o", help="option of the graph, name=value")
@@ -112,7 +101,7 @@ def list_(form: Format = "table", output: To = STDOUT) -> None:
     from bayesmig.study import list_studies, load_study
 
     rows = [{"name": name, "title": load_study(name).title} for name in list_studies()]
-    _put(rows, form, output, lambda: "\n".join(f"{r['name']}: {r['title']}" for r in rows))
+    shell.put(rows, form, output, lambda: "\n".join(f"{r['name']}: {r['title']}" for r in rows))
 
 
 @app.command()
@@ -128,7 +117,7 @@ def audit(
 
     table = load_study(study).audit()
     shown = table if everything else table[~table.holds]
-    _put(shown, form, output, lambda: findings(table, everything))
+    shell.put(shown, form, output, lambda: findings(table, everything))
 
 
 @app.command()
@@ -159,7 +148,7 @@ def priors(
         return "\n\n".join(parts) + "\n"
 
     rows = [{"set": one.name, **row} for one in chosen for row in one.rows()]
-    _put(rows, form, output, text)
+    shell.put(rows, form, output, text)
 
 
 @app.command()
@@ -187,9 +176,9 @@ def fit(
         name, _, value = pair.partition("=")
         if name in ("draws", "tune", "chains", "seed"):
             raise StudyError(f"{name} is no option of the graph: --{name} {value}")
-    _check_free(output)
-    chosen, options = _data(study, data, example, read, option)
-    fitted = _fit(
+    shell.check_free(output)
+    chosen, options = shell.data_and_options(study, data, example, read, option)
+    fitted = shell.fit(
         study,
         chosen,
         prior,
@@ -200,7 +189,7 @@ def fit(
         seed=seed,
         **options,
     )
-    print(f"saved {_save(fitted, output, respondents)}; next: bayesmig compare {output}")
+    print(f"saved {shell.save(fitted, output, respondents)}; next: bayesmig compare {output}")
 
 
 @app.command()
@@ -220,7 +209,7 @@ def recover(
             raise StudyError(f"--output says where to save the fit of {folder}")
         output = folder.with_suffix("")
     check_output(output)
-    fitted = _saying(lambda: recovered(folder))
+    fitted = shell.saying(lambda: recovered(folder))
     print(f"saved {save_fit(fitted, output, respondents)}; next: bayesmig compare {output}")
     keeping.discard(folder)
 
@@ -250,16 +239,17 @@ def compare(
     """Print the posterior beside the printed numbers."""
     from bayesmig.comparison import compare as compare_fit
     from bayesmig.comparison import headline
+    from bayesmig.saving import open_fit
 
     if csv is not None:
         form, output = "csv", csv
-    _check_folder(output)
-    fitted = _opened(path)
+    shell.check_folder(output)
+    fitted = open_fit(path)
     if form == "table":
         parts = [[name] for name in quantity] if quantity else [headline(fitted)]
-        _put_comparisons([compare_fit(fitted, ci_prob, names) for names in parts], output)
+        shell.put_comparisons([compare_fit(fitted, ci_prob, names) for names in parts], output)
     else:
-        _put(compare_fit(fitted, ci_prob, quantity), form, output)
+        shell.put(compare_fit(fitted, ci_prob, quantity), form, output)
 
 
 @app.command()
@@ -272,13 +262,14 @@ def summary(
 ) -> None:
     """Print every estimand, with print beside it where there is any."""
     from bayesmig.comparison import summary as summary_of
+    from bayesmig.saving import open_fit
 
-    _check_folder(output)
-    table = summary_of(_opened(path), ci_prob, quantity)
+    shell.check_folder(output)
+    table = summary_of(open_fit(path), ci_prob, quantity)
     if form == "table":
-        _put_comparisons([table], output)
+        shell.put_comparisons([table], output)
     else:
-        _put(table, form, output)
+        shell.put(table, form, output)
 
 
 @app.command()
@@ -299,9 +290,11 @@ def report(
     fewest: Annotated[int, typer.Option(help="people of the smallest cell shown; 0: all")] = 5,
 ) -> None:
     """Write report.html for a saved fit."""
+    from bayesmig.saving import open_fit
+
     check_output(output / "report.html")
-    fitted = _opened(path)
-    print(f"wrote {_report(fitted, output, fewest)}")
+    fitted = open_fit(path)
+    print(f"wrote {shell.write_report(fitted, output, fewest)}")
 
 
 @app.command()
@@ -336,9 +329,9 @@ def calibrate(
         raise StudyError(f"truth={truth!r}; valid: prior, example")
     if truth == "example" and data is not None:
         raise StudyError("--truth example simulates the study's example, not --data")
-    which = _pairs(example, loaded, "example") if truth == "example" else {}
+    which = shell.arguments(example, loaded, "example") if truth == "example" else {}
     started = time.perf_counter()
-    chosen, options = _data(study, data, example, read, option)
+    chosen, options = shell.data_and_options(study, data, example, read, option)
     key = f"calibrate {study}, {draws} draws"
     with waiting(f"refitting {n} simulated data sets of {study}", key, n) as wait:
         found = run(
@@ -365,7 +358,7 @@ def calibrate(
     )
     if form != "table":
         print(*lines[1:], sep="\n", file=sys.stderr)
-    _put(table.reset_index(), form, output, lambda: "\n".join(lines))
+    shell.put(table.reset_index(), form, output, lambda: "\n".join(lines))
 
 
 @app.command()
@@ -374,15 +367,17 @@ def demo(
     output: Annotated[Path, typer.Option("--output", help="folder")] = Path("out"),
 ) -> None:
     """Audit, fit the example, compare with print, write a report."""
+    from rich.console import Console
+
     from bayesmig.showing import print_comparison, print_rows
     from bayesmig.study import list_studies, load_study
 
     started = time.perf_counter()
     saved = output / "fit.nc"
     check_output(output / "report.html")
-    _check_free(saved)
+    shell.check_free(saved)
     loaded = load_study(study or list_studies()[0])
-    console = _console()
+    console = Console()
     console.rule(f"[bold]{loaded.name}[/bold]: {loaded.title}")
     table = loaded.audit()
     failed = table[~table.holds]
@@ -401,8 +396,8 @@ def demo(
     data = loaded.example()
     kind = "SYNTHETIC" if data.attrs["synthetic"] else "as printed"
     console.print(plain(f"\n2. The fit: {data.attrs['title']} ({kind})."), markup=False)
-    fitted = _fit(loaded.name, data, None, saved)
-    _save(fitted, saved)
+    fitted = shell.fit(loaded.name, data, None, saved)
+    shell.save(fitted, saved)
 
     from bayesmig.comparison import compare as compare_fit
     from bayesmig.comparison import headline, quantities
@@ -410,7 +405,7 @@ def demo(
     console.print("\n3. Posterior and print")
     shown = headline(fitted)
     print_comparison(compare_fit(fitted, quantity=shown), console)
-    page = _report(fitted, output)
+    page = shell.write_report(fitted, output)
     console.print(
         f"\n4. Report: {page.resolve()} (open it in a browser); draws: {saved}", soft_wrap=True
     )
@@ -441,176 +436,3 @@ def new(
         print(f"next: pip install --editable {into / name}; bayesmig audit {name}")
     else:
         print(f"next: bayesmig audit {name}")
-
-
-def _fit(study: str, data: xr.Dataset, priors: Any, output: Path, **settings: Any) -> xr.DataTree:
-    """Fit with progress, draws kept beside the output, and say what was done."""
-    console = _console()
-    from bayesmig import keeping
-    from bayesmig.fitting import fit as fit_study
-
-    folder = keeping.beside(output)
-    try:
-        fitted = _saying(lambda: fit_study(study, data, priors, keep=folder, **settings))
-    except KeyboardInterrupt:
-        if sum(keeping.counted(folder)):
-            print(f"stopped; `bayesmig recover {output}` saves the draws that there are")
-        elif folder.is_dir():
-            keeping.discard(folder)
-        raise
-    a = fitted.attrs
-    console.print(
-        f"   priors {a['prior_set']}; {a['chains']} chains of {a['draws']} draws, seed "
-        f"{a['seed']}, {a['sampler']}\n   seconds: graph {a['seconds_build']:.1f}, compilation "
-        f"{a['seconds_compile']:.1f}, sampling {a['seconds_sample']:.1f}",
-        highlight=False,
-        markup=False,
-    )
-    return fitted
-
-
-def _save(fitted: xr.DataTree, output: Path, respondents: bool = True) -> Path:
-    """Save a fit; the draws beside it are then of no use."""
-    from bayesmig import keeping
-    from bayesmig.saving import save_fit
-
-    folder = keeping.beside(output)
-    try:
-        save_fit(fitted, output, respondents)
-    except BaseException as error:
-        error.add_note(f"the draws are in {folder}: `bayesmig recover {output}` saves them")
-        raise
-    keeping.discard(folder)
-    return output
-
-
-def _check_free(output: Path) -> None:
-    """Raise, before anything long, if a fit could not be saved or would hide another run's."""
-    from bayesmig import keeping
-
-    check_output(output)
-    keeping.refuse_leftover(keeping.beside(output))
-
-
-def _saying(work: Callable[[], xr.DataTree]) -> xr.DataTree:
-    """Do something, and say what was warned of in one line each."""
-    console = _console()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        warnings.simplefilter("always", DataWarning)
-        done = work()
-    for warning in caught:
-        if issubclass(warning.category, ConvergenceWarning):
-            console.print("not to be trusted as it is:", style="bold red", end=" ")
-            console.print(plain(warning.message), markup=False, highlight=False)
-        elif issubclass(warning.category, DataWarning):
-            console.print(plain(warning.message), markup=False, highlight=False)
-        else:
-            warnings.warn_explicit(
-                warning.message, warning.category, warning.filename, warning.lineno
-            )
-    return done
-
-
-def _data(
-    study: str,
-    path: Path | None,
-    example: list[str] | None,
-    read: list[str] | None,
-    option: list[str] | None,
-) -> tuple[xr.Dataset, dict[str, Any]]:
-    """Return data and options of the graph; those that say how a file is read say it too."""
-    from bayesmig import attrs
-    from bayesmig.study import load_study
-
-    loaded = load_study(study)
-    options = _pairs(option, loaded, "build")
-    if path is None:
-        if read:
-            raise StudyError("--read says how to read --data, which is not given")
-        return loaded.example(**_pairs(example, loaded, "example")), options
-    if example:
-        raise StudyError("give --data or --example, not both")
-    how = _pairs(read, loaded, "read")
-    valid = loaded.arguments("read") if options else {}
-    data = loaded.read(path, **{**{n: v for n, v in options.items() if n in valid}, **how})
-    brought = attrs.unpack(data.attrs, "options", dict) if "options" in data.attrs else {}
-    return data, {**options, **brought}
-
-
-def _pairs(pairs: list[str] | None, study: Study, verb: str) -> dict[str, Any]:
-    """Read name=value words as arguments of one of a study's verbs."""
-    from bayesmig.options import parse
-
-    if not pairs:
-        return {}
-    words = {"build": "option", "example": "argument of example", "read": "argument of read"}
-    return parse(pairs, study.arguments(verb), words[verb])
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console()
-
-
-def _opened(path: Path) -> xr.DataTree:
-    from bayesmig.saving import open_fit
-
-    return open_fit(path)
-
-
-def _report(fitted: xr.DataTree, folder: Path, fewest: int = 5) -> Path:
-    """Write a report, and say before how long that takes."""
-    study = fitted.attrs["study"]
-    with waiting(f"drawing from prior and posterior of {study}", f"report {study}"):
-        from bayesmig.reporting import report as write_report
-
-        return write_report(fitted, folder, fewest)
-
-
-def _check_folder(output: Path) -> None:
-    """Raise, before anything long, if a table could not be written."""
-    if output != STDOUT and not output.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "no such folder", str(output.parent))
-
-
-def _put(
-    rows: pd.DataFrame | list[dict[str, str]],
-    form: str,
-    output: Path,
-    text: Callable[[], str] = str,
-) -> None:
-    """Write a table in one of the formats to a file or to standard output."""
-    _check_folder(output)
-    if form == "table":
-        content = text()
-    else:
-        import pandas as pd
-
-        from bayesmig import showing
-
-        content = {"csv": showing.as_csv, "json": showing.as_json}[form](pd.DataFrame(rows))
-    content = content.removesuffix("\n") + "\n"
-    if output == STDOUT:
-        sys.stdout.write(content)
-        return
-    write(output, content)
-    print(f"wrote {output}: {len(rows)} rows")
-
-
-def _put_comparisons(found: list[pd.DataFrame], output: Path) -> None:
-    """Print comparisons for people, or write what would be printed to a file."""
-    from rich.console import Console
-
-    from bayesmig.showing import print_comparison
-
-    if output == STDOUT:
-        for table in found:
-            print_comparison(table, _console())
-        return
-    buffer = io.StringIO()
-    for table in found:
-        print_comparison(table, Console(file=buffer, width=200))
-    write(output, buffer.getvalue())
-    print(f"wrote {output}: {sum(map(len, found))} rows")
