@@ -188,7 +188,8 @@ def coverage(found: xr.Dataset) -> pd.DataFrame:
         for prob in found.probability.values:
             each = inside.sel(probability=prob)
             row[f"inside {prob:.0%}"] = float(each.mean())
-            row[f"se {prob:.0%}"] = float(each.std(ddof=1) / np.sqrt(each.size))
+            sd = each.std(ddof=1) if each.size > 1 else np.nan
+            row[f"se {prob:.0%}"] = float(sd / np.sqrt(each.size))
         flat = one["rank"].transpose("simulation", ...).values.reshape(one.sizes["simulation"], -1)
         picked = flat[np.arange(len(flat)), rng.integers(flat.shape[1], size=len(flat))]
         counts = np.histogram(picked, bins=10, range=(0, 1))[0]
