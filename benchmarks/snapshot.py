@@ -39,6 +39,7 @@ GRADIENTS = 2000  # evaluated to time one
 GOAL_MS = 0.18  # one gradient of the prototype
 PEER_CHAINS = 2  # one for each core
 KNOTS, SINGLE_YEARS = (1989, 1998, 2007, 2016), 20  # Section 11
+PRIORS, OPTIONS = "long_share", {"trips_error": "sample"}  # what the other two are written for
 
 
 # --- what all contenders share -----------------------------------------------------------
@@ -52,9 +53,9 @@ def study_and_data():
 
 
 def numbers_of_priors(study):
-    """Distribution and numbers of each parameter of the default set."""
+    """Distribution and numbers of each parameter that the graph has."""
     found = {}
-    for name, spec in study.priors().specs.items():
+    for name, spec in study.priors(PRIORS).specs.items():
         numbers = {k: v["default"] if isinstance(v, dict) else v for k, v in spec.numbers.items()}
         if not all(np.isscalar(v) for v in numbers.values()):
             raise SystemExit(f"the prior of {name} is not one for all of its elements: {spec}")
@@ -144,7 +145,7 @@ def bayesmig_compile(folder):
 
     study, data = study_and_data()
     began = time.perf_counter()
-    ready = bm.compile(study, data)
+    ready = bm.compile(study, data, PRIORS, **OPTIONS)
     took = time.perf_counter() - began
     density = ready.graph.bind(ready.model, 0)
     function, table = density.native()
@@ -156,10 +157,10 @@ def bayesmig_sample(folder, quick):
 
     study, data = study_and_data()
     began = time.perf_counter()
-    bm.compile(study, data)
+    bm.compile(study, data, PRIORS, **OPTIONS)
     took = time.perf_counter() - began
     size = {"draws": 100, "tune": 300} if quick else {}
-    fit = bm.fit(study, data, progress=False, **size)
+    fit = bm.fit(study, data, PRIORS, **OPTIONS, progress=False, **size)
     stats = fit["sample_stats"]
     return {
         "compile": took,
@@ -362,7 +363,7 @@ def as_r(given):
 def parameters():
     """Names and shapes of the free parameters, in the order in which all contenders have them."""
     study, data = study_and_data()
-    model = study.build(data)
+    model = study.build(data, PRIORS, **OPTIONS)
     start = model.initial_point()
     pairs = zip(model.free_RVs, model.value_vars, strict=True)
     return {rv.name: np.shape(start[value.name]) for rv, value in pairs}

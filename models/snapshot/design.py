@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bayesmig.errors import DataError, DataWarning
 
 Which = Literal["answered", "possible"]
+Errors = Literal["pooled", "sample"]
 
 
 @dataclass(frozen=True)
@@ -104,14 +105,21 @@ class MeanTrips:
     error: NDArray[np.float64]
 
 
-def mean_trips(data: xr.Dataset) -> MeanTrips:
+def mean_trips(data: xr.Dataset, errors: Errors = "pooled") -> MeanTrips:
     """Return the sample means that calibrate the trips, and their standard errors.
+
+    Parameters
+    ----------
+    data : Dataset
+    errors : {"pooled", "sample"}
+        From the variance of trips among all surveys' respondents, whose log is linear in the
+        survey's year, or from each survey's own variance.
 
     Warns
     -----
     DataWarning
-        Naming the surveys that have no usable standard error (fewer than two
-        respondents, or all with the same number of trips) and are left out.
+        With ``errors="sample"``, naming the surveys that have no usable standard error (fewer
+        than two respondents, or all with the same number of trips) and are left out.
 
     Raises
     ------
@@ -119,20 +127,42 @@ def mean_trips(data: xr.Dataset) -> MeanTrips:
         If no survey has one.
     """
     trips = data["trips"].to_series().groupby(data["survey_year"].values)
-    table = pd.DataFrame({"mean": trips.mean(), "error": trips.sem(), "n": trips.size()})
-    usable = table["error"] > 0
+    table = pd.DataFrame({"mean": trips.mean(), "variance": trips.var(), "n": trips.size()})
+    usable = table["variance"] > 0
     if not usable.any():
         raise DataError("no survey has two respondents with different numbers of trips")
-    if not usable.all():
+    if errors == "pooled":
+        table["variance"] = _pooled(table)
+    elif not usable.all():
         left = ", ".join(f"{year} ({n} respondents)" for year, n in table.loc[~usable, "n"].items())
         warnings.warn(
             f"mean trips have no standard error, and are not used, in {left}",
             DataWarning,
             stacklevel=2,
         )
-    table = table[usable]
+        table = table[usable]
     return MeanTrips(
         table.index.to_numpy() - data.attrs["first_year"],
         table["mean"].to_numpy(),
-        table["error"].to_numpy(),
+        np.sqrt(table["variance"] / table["n"]).to_numpy(),
     )
+
+
+def _pooled(table: pd.DataFrame) -> NDArray[np.float64]:
+    """Variances whose log is linear in the year: a gamma regression of the surveys' own."""
+    from scipy.optimize import root
+
+    freedom = table["n"].to_numpy() - 1.0
+    own = table["variance"].fillna(0.0).to_numpy()  # one respondent has none, and no weight
+    year = table.index.to_numpy(dtype=float)
+    year = (year - year.mean()) / 10
+    level = np.log(freedom @ own / freedom.sum())
+    if np.count_nonzero(freedom) < 3:
+        return np.full(len(table), np.exp(level))
+
+    def score(line: NDArray[np.float64]) -> NDArray[np.float64]:
+        over = freedom * (own * np.exp(-line[0] - line[1] * year) - 1)
+        return np.array([over.sum(), over @ year])
+
+    level, trend = root(score, [level, 0.0], tol=1e-13).x
+    return np.exp(level + trend * year)

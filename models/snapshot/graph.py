@@ -17,7 +17,7 @@ import numpy as np
 from bayesmig.errors import StudyError
 from bayesmig.models.snapshot import design
 from bayesmig.models.snapshot.data import validate
-from bayesmig.models.snapshot.design import Which
+from bayesmig.models.snapshot.design import Errors, Which
 from bayesmig.models.snapshot.paper import CROSSINGS, CROSSINGS_SINCE, PIECES, SINGLE_YEARS
 from bayesmig.models.snapshot.window import Knots, Window
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Parametrization = Literal["flow", "paper"]
 Shape = Literal["curve", "dirichlet"]
+Stays = Literal["leaving", "long_share", "dirichlet"]
 Calibration = Literal["exact", "paper"]
 
 
@@ -38,10 +39,11 @@ def build(
     *,
     parametrization: Parametrization = "flow",
     departures: Shape = "curve",
-    sojourns: Shape = "curve",
+    sojourns: Stays = "leaving",
     knots: Knots = PIECES,
     single_years: int = SINGLE_YEARS,
     calibration: Calibration = "exact",
+    trips_error: Errors = "pooled",
     barrier: float = 1.0,
     cells: Which = "answered",
     crossings: float | Literal["prior"] = CROSSINGS,
@@ -64,9 +66,11 @@ def build(
     departures : {"curve", "dirichlet"}
         Prior of f_S and g (f_C): log-quadratic with a random walk about it, or a
         Dirichlet over the years.
-    sojourns : {"curve", "dirichlet"}
-        Prior of a_S and a_C: the share of stays beyond ``single_years`` and a power law
-        with a random walk about it for the shorter ones, or a Dirichlet over the classes.
+    sojourns : {"leaving", "long_share", "dirichlet"}
+        Prior of a_S and a_C: a chance to leave that changes slowly with the length of stay
+        (the first year has its own, as in both camps of the controversy); the share of stays
+        beyond ``single_years`` and a power law with a random walk about it for the shorter
+        ones; or a Dirichlet over the classes.
     knots : int, sequence of int or "every"
         Number of pieces of equal length, or years, between which logit rho (m_C) is linear;
         logit rho has one more knot in the second year.
@@ -75,6 +79,10 @@ def build(
     calibration : {"exact", "paper"}
         Mean trips of those at home: followed through departures and returns, or with
         the returners drawn at random from those abroad (eq. 36).
+    trips_error : {"pooled", "sample"}
+        Standard errors of the surveys' mean trips: of a variance that all surveys together
+        tell, or each survey's own as in eq. 39.  Trips are skewed, so that surveys whose mean
+        comes out low have small errors of their own, and all together too few trips.
     barrier : float
         With ``parametrization="paper"``, how strongly the prior keeps away from impossible
         histories: it is multiplied by (n_C R / C^2)^barrier (1 - rho)^barrier for each year,
@@ -107,7 +115,7 @@ def build(
         raise StudyError(f"barrier must be a number from 0 on, got {barrier!r}")
     window = Window.of(validate(data).attrs, single_years, knots)
     timing = _departure_curve if departures == "curve" else _departure_simplex
-    staying = _sojourn_curve if sojourns == "curve" else _sojourn_simplex
+    staying = _STAYS[sojourns]
     with pm.Model(coords=window.coords) as model:
         years = _Years.of(window)
         phi = priors.variable("solitary_share", support="unit")
@@ -128,7 +136,7 @@ def build(
         trips = (returned + carry(circular, years)) / home  # eq. 38
         pm.Deterministic("trips_at_home", trips, dims="year")
         _scale(solitary + circular.departures, crossings, crossings_since, priors, window)
-        answers, sample = design.cells(data, cells), design.mean_trips(data)
+        answers, sample = design.cells(data, cells), design.mean_trips(data, trips_error)
         model.add_coord("cell", answers.labels(window.first_year))
         model.add_coord("survey", window.years[sample.survey])
         _observe_answers(answers, solitary, a_s, circular, home)
@@ -163,7 +171,7 @@ def _sojourn_simplex(name: str, priors: PriorSet, window: Window) -> Any:
     return priors.variable(name, "sojourn_class", support="simplex")
 
 
-def _sojourn_curve(name: str, priors: PriorSet, window: Window) -> Any:
+def _sojourn_long_share(name: str, priors: PriorSet, window: Window) -> Any:
     """Share of long sojourns, and a power law with a random walk about it for the others.
 
     The walk goes in log years: what is left of a migrant's first year tells more of the
@@ -181,6 +189,37 @@ def _sojourn_curve(name: str, priors: PriorSet, window: Window) -> Any:
     short = _softmax(pt.concatenate([pt.zeros(1), walk]))
     share = pt.concatenate([(1 - long) * short, long[None]])
     return pm.Deterministic(name, share, dims="sojourn_class")
+
+
+def _sojourn_leaving(name: str, priors: PriorSet, window: Window) -> Any:
+    """Chance to leave by year of stay: the first year's, then one that changes slowly.
+
+    From the second year on its logit is linear in log years, with a random walk about it.  Who
+    has not left after the single years has a long stay.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    kind = name.removesuffix("_sojourn")
+    first = priors.variable(f"{kind}_leaving_first_year")
+    second = priors.variable(f"{kind}_leaving_second_year")
+    slope = priors.variable(f"{kind}_leaving_slope")
+    step = priors.variable(f"{kind}_leaving_step", support="positive")
+    noise = pm.Normal(f"{kind}_leaving_noise", dims="leaving_step")
+    length = pm.Data(f"{kind}_leaving_log_steps", window.log_steps[1:], dims="leaving_step")
+    walk = _cumsum(step * pt.sqrt(length) * noise - slope * length)
+    logit = pt.concatenate([first[None], second[None], second + walk])
+    still = _cumsum(-pt.softplus(logit))  # log share still there after each year
+    before = pt.concatenate([pt.zeros(1), still[:-1]])
+    share = pt.concatenate([pt.exp(before - pt.softplus(-logit)), pt.exp(still[-1:])])
+    return pm.Deterministic(name, share, dims="sojourn_class")
+
+
+_STAYS = {
+    "leaving": _sojourn_leaving,
+    "long_share": _sojourn_long_share,
+    "dirichlet": _sojourn_simplex,
+}
 
 
 def _repeat_prob(priors: PriorSet, window: Window) -> Any:

@@ -82,6 +82,7 @@ class Window:
             "year_step": self.years[1:],
             "sojourn_class": sojourn_classes(self.single_years, self.size),
             "sojourn_step": [str(j) for j in range(2, self.single_years + 1)],
+            "leaving_step": [str(j) for j in range(3, self.single_years + 1)],
             "repeat_knot": [self.first_year + 1, *self.knots],
             "repeat_knot_step": self.knots,
             "trip_knot": self.knots,

@@ -11,6 +11,9 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import statsmodels.api as statsmodels
+
 TRUTH = Path(__file__).parents[2] / "models" / "snapshot" / "truth.csv"
 NAMES = {  # of the parameters in the graph, and here
     "solitary_share": "phi",
@@ -302,20 +305,41 @@ def exact_trips(history):
 TRIPS = {"exact": exact_trips, "paper": paper_trips}
 
 
-def sample_means(data):
-    """Mean trips and its standard error of each survey that has one, by t."""
+def trips_of(data):
+    """Trips of each survey's respondents, by t."""
     of_survey = {}
     for survey, trips in zip(
         data["survey_year"].values.tolist(), data["trips"].values.tolist(), strict=True
     ):
         of_survey.setdefault(survey - data.attrs["first_year"] + 1, []).append(trips)
+    return {t: of_survey[t] for t in sorted(of_survey)}
+
+
+def sample_means(data):
+    """Mean trips and its standard error of each survey that has one of its own, by t."""
     found = {}
-    for t in sorted(of_survey):
-        trips = of_survey[t]
+    for t, trips in trips_of(data).items():
         if len(trips) > 1 and statistics.variance(trips) > 0:
             error = math.sqrt(statistics.variance(trips) / len(trips))
             found[t] = statistics.fmean(trips), error
     return found
+
+
+def pooled_means(data):
+    """Mean trips of each survey, by t, and its error by a gamma regression of variances."""
+    surveys = trips_of(data)
+    some = {t: trips for t, trips in surveys.items() if len(trips) > 1}
+    model = statsmodels.GLM(
+        np.array([statistics.variance(trips) for trips in some.values()]),
+        np.array([[1.0, t] for t in some]),
+        statsmodels.families.Gamma(statsmodels.families.links.Log()),
+        var_weights=np.array([(len(trips) - 1) / 2 for trips in some.values()]),
+    )
+    level, slope = model.fit(tol=1e-14).params
+    return {
+        t: (statistics.fmean(trips), math.sqrt(math.exp(level + slope * t) / len(trips)))
+        for t, trips in surveys.items()
+    }
 
 
 def normal(x, mean, error):
@@ -330,7 +354,7 @@ def log_likelihood(history, data, calibration="exact"):
         for (i, j, t, repeat), count in counts(data).items()
     }
     expected = TRIPS[calibration](history)
-    means = {t: normal(mean, expected[t], error) for t, (mean, error) in sample_means(data).items()}
+    means = {t: normal(mean, expected[t], error) for t, (mean, error) in pooled_means(data).items()}
     return respondents, means
 
 

@@ -643,8 +643,9 @@ def start(model, priors):
 
 
 GRADIENTS = {
-    "curve": ("default", {}),
-    "curve, paper's calibration": ("default", {"calibration": "paper", "crossings": "prior"}),
+    "leaving": ("default", {}),
+    "long share": ("long_share", {}),
+    "leaving, paper's calibration": ("default", {"calibration": "paper", "crossings": "prior"}),
     "dirichlet": ("per_class", {}),
     "paper": ("per_class", PAPER),
 }

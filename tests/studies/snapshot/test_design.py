@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+import xarray as xr
 from oracle import snapshot as oracle
 from said import said
 
@@ -59,7 +60,7 @@ def test_order_of_respondents_does_not_matter(surveyed):
 
 
 def test_mean_trips_by_hand(few):
-    found = design.mean_trips(few)
+    found = design.mean_trips(few, "sample")
     assert list(found.survey) == [7, 36]
     # 1, 2, 1: variance 1/3; 1, 3, 12: mean 16/3, variance (154 - 256/3) / 2
     np.testing.assert_allclose(found.mean, [4 / 3, 16 / 3], rtol=1e-14)
@@ -67,13 +68,53 @@ def test_mean_trips_by_hand(few):
     np.testing.assert_allclose(found.error, wanted, rtol=1e-14)
 
 
-def test_mean_trips_are_the_oracle_s(surveyed):
-    found = design.mean_trips(surveyed)
-    wanted = oracle.sample_means(surveyed)
+@pytest.mark.parametrize(
+    ("errors", "oracle_s"), [("pooled", oracle.pooled_means), ("sample", oracle.sample_means)]
+)
+def test_mean_trips_are_the_oracle_s(surveyed, errors, oracle_s):
+    found = design.mean_trips(surveyed, errors)
+    wanted = oracle_s(surveyed)
     assert [t + 1 for t in found.survey] == list(wanted)
     np.testing.assert_allclose(
-        list(zip(found.mean, found.error, strict=True)), list(wanted.values())
+        list(zip(found.mean, found.error, strict=True)), list(wanted.values()), rtol=1e-6
     )
+
+
+def test_pooled_errors_are_of_one_variance_where_surveys_are_few(few):
+    found = design.mean_trips(few)
+    # 1, 2, 1: squares about the mean 2/3; 1, 3, 12: 154 - 256/3
+    wanted = math.sqrt((2 / 3 + 154 - 256 / 3) / 4 / 3)
+    np.testing.assert_allclose(found.error, [wanted, wanted], rtol=1e-12)
+
+
+def test_surveys_without_an_error_of_their_own_take_the_others(few):
+    changed = few.isel(respondent=[0, 1, 2, 3, 4, 5, 5, 5])
+    changed["survey_year"][5] = 2013
+    changed["survey_year"][6:] = 2014
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = design.mean_trips(changed)
+    assert [t + 1980 for t in found.survey] == [1987, 2013, 2014, 2016]
+    assert np.isfinite(found.error).all()
+    assert (found.error > 0).all()
+
+
+@pytest.mark.parametrize(("errors", "biased"), [("pooled", False), ("sample", True)])
+def test_pooled_errors_do_not_follow_the_means(errors, biased):
+    """Trips are skewed: where a survey's mean comes out low, so does its own error."""
+    rng, years, size, sets = np.random.default_rng(4), np.arange(1987, 2017), 116, 200
+    scores = []
+    for _ in range(sets):
+        trips = rng.geometric(0.4, (len(years), size))
+        columns = {"survey_year": np.repeat(years, size), "trips": trips.ravel()}
+        data = xr.Dataset(
+            {name: ("respondent", column) for name, column in columns.items()},
+            attrs={"first_year": 1980},
+        )
+        means = design.mean_trips(data, errors)
+        weight = 1 / means.error**2
+        scores.append((means.mean - 1 / 0.4) @ weight / np.sqrt(weight.sum()))
+    assert (np.mean(scores) < -4 / np.sqrt(sets)) == biased
 
 
 def test_surveys_without_an_error_are_named(few):
@@ -81,7 +122,7 @@ def test_surveys_without_an_error_are_named(few):
     changed["survey_year"][5] = 2013
     changed["survey_year"][6:] = 2014
     with pytest.warns(bm.DataWarning) as caught:
-        found = design.mean_trips(changed)
+        found = design.mean_trips(changed, "sample")
     assert len(caught) == 1
     message = str(caught[0].message)
     assert "2013 (1 respondents), 2014 (2 respondents)" in message
@@ -101,4 +142,5 @@ def test_no_survey_with_an_error(few):
 def test_nothing_is_said_when_all_surveys_count(surveyed):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert len(design.mean_trips(surveyed).survey) == 4
+        for errors in ("pooled", "sample"):
+            assert len(design.mean_trips(surveyed, errors).survey) == 4

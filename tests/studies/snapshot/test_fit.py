@@ -155,13 +155,13 @@ def test_a_saved_fit_draws_its_figures_in_a_process_without_the_model(tmp_path):
 @pytest.mark.slow  # a second fit of the largest graph
 def test_a_users_prior_on_long_stays_moves_the_population():
     """Nobody can be seen to stay for 20 years who has just left: the prior decides."""
-    prior = {"solitary_sojourn_long": {"dist": "Beta", "alpha": 10, "beta": 90}}
+    prior = {"solitary_leaving_slope": {"dist": "Normal", "mu": -0.5, "sigma": 0.2}}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bm.ConvergenceWarning)
         mine = bm.refit(small(), prior, **SMALL)
     assert mine.attrs["compiled"] == "reused"
-    open_, short = (bm.compare(fitted).set_index("quantity")["mean"] for fitted in (small(), mine))
-    assert short["population_2016"] < open_["population_2016"] - 1
+    wide, short = (bm.compare(fitted).set_index("quantity")["mean"] for fitted in (small(), mine))
+    assert short["population_2016"] < wide["population_2016"] - 1
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ Nothing is sampled; what the numbers should be is in ``tests/oracle``.
 """
 
 import itertools
+import math
 from functools import cache
 
 import numpy as np
@@ -26,17 +27,30 @@ DEPARTURES = {
     "curve": {"_trend": ("trend",), "_step": None, "_noise": ("year_step",)},
     "dirichlet": {"": ("year",)},
 }
+LEAVING = {"_first_year": None, "_second_year": None, "_slope": None, "_step": None}
 SOJOURNS = {
-    "curve": {"_long": None, "_slope": None, "_step": None, "_noise": ("sojourn_step",)},
-    "dirichlet": {"": ("sojourn_class",)},
-}
+    "leaving": {
+        f"{kind}_leaving{end}": dims
+        for kind in ("solitary", "circular")
+        for end, dims in {**LEAVING, "_noise": ("leaving_step",)}.items()
+    },
+    "long_share": {
+        f"{kind}_sojourn{end}": dims
+        for kind in ("solitary", "circular")
+        for end, dims in {
+            "_long": None, "_slope": None, "_step": None, "_noise": ("sojourn_step",)
+        }.items()
+    },
+    "dirichlet": {f"{kind}_sojourn": ("sojourn_class",) for kind in ("solitary", "circular")},
+}  # fmt: skip
 MOVES = {
     "flow": {"repeat_start": None, "repeat_step": None, "repeat_noise": ("repeat_knot_step",)},
     "paper": {"mean_trips_at_knots": ("trip_knot",)},
 }
 CIRCULAR = {"flow": "rookie_departures", "paper": "circular_departures"}
 PRIORS = {  # a set that has the priors which the options need
-    ("curve", "curve"): "default",
+    ("curve", "leaving"): "default",
+    ("curve", "long_share"): "long_share",
     ("dirichlet", "dirichlet"): "per_class",
 }
 OPTIONS = [
@@ -120,8 +134,7 @@ def test_names_and_dims(built, options):
     }
     for stem in ("solitary_departures", CIRCULAR[form]):
         drawn |= {f"{stem}{end}": dims for end, dims in DEPARTURES[options["departures"]].items()}
-    for stem in ("solitary_sojourn", "circular_sojourn"):
-        drawn |= {f"{stem}{end}": dims for end, dims in SOJOURNS[options["sojourns"]].items()}
+    drawn |= SOJOURNS[options["sojourns"]]
     drawn |= MOVES[form]
     if options["crossings"] == "prior":
         drawn["scaled_crossings"] = None
@@ -333,7 +346,7 @@ def test_departures_are_log_quadratic_with_a_walk(built, which):
 
 @pytest.mark.parametrize("which", ["solitary_sojourn", "circular_sojourn"])
 def test_sojourns_are_a_power_law_with_a_walk_and_a_long_class(built, which):
-    found = draws(built())
+    found = draws(built("long_share"))
     for i in range(20):
         short = [1.0]
         for j in range(2, 21):
@@ -343,6 +356,28 @@ def test_sojourns_are_a_power_law_with_a_walk_and_a_long_class(built, which):
         long = found[f"{which}_long"][i]
         wanted = np.append((1 - long) * np.array(short) / np.sum(short), long)
         np.testing.assert_allclose(found[which][i], wanted, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["solitary", "circular"])
+def test_the_chance_to_leave_changes_slowly_after_the_first_year(built, kind):
+    found = {
+        key.removeprefix(f"{kind}_leaving_"): value
+        for key, value in draws(built()).items()
+        if key.startswith(f"{kind}_leaving_")
+    }
+    share = draws(built())[f"{kind}_sojourn"]
+    for i in range(20):
+        logits, walk = [found["first_year"][i], found["second_year"][i]], 0.0
+        for j in range(3, 21):
+            walk += math.sqrt(math.log(j / (j - 1))) * found["noise"][i, j - 3]
+            trend = -found["slope"][i] * math.log(j / 2)
+            logits.append(found["second_year"][i] + trend + found["step"][i] * walk)
+        still = 1.0
+        for j, logit in enumerate(logits):
+            chance = 1 / (1 + math.exp(-logit))
+            assert share[i, j] == pytest.approx(still * chance, rel=1e-9)
+            still *= 1 - chance
+        assert share[i, 20] == pytest.approx(still, rel=1e-9)
 
 
 @pytest.mark.parametrize("priors", STUDY.prior_sets)
@@ -470,7 +505,7 @@ def test_predictive_mean_trips_are_normal_about_the_mean_at_home(built, data, po
     found = evaluate.predictive(model, repeated(point, n), seed=5)["sampled_mean_trips"]
     history = oracle.flow(**oracle.shipped_truth())
     expected = oracle.exact_trips(history)
-    for k, (t, (_, error)) in enumerate(oracle.sample_means(data).items()):
+    for k, (t, (_, error)) in enumerate(oracle.pooled_means(data).items()):
         z = (found[:, k] - expected[t]) / error
         assert stats.kstest(z, "norm").pvalue > 1e-4 / 4
 
@@ -481,7 +516,8 @@ def test_predictive_mean_trips_are_normal_about_the_mean_at_home(built, data, po
 BAD = [
     ({"parametrization": "flows"}, ["parametrization='flows'", "flow, paper"]),
     ({"departures": "spline"}, ["departures='spline'", "curve, dirichlet"]),
-    ({"sojourns": ""}, ["sojourns=''", "curve, dirichlet"]),
+    ({"sojourns": ""}, ["sojourns=''", "leaving, long_share, dirichlet"]),
+    ({"trips_error": "own"}, ["trips_error='own'", "pooled, sample"]),
     ({"calibration": "none"}, ["calibration='none'", "exact, paper"]),
     ({"cells": "all"}, ["cells='all'", "answered, possible"]),
     ({"knots": "some"}, ["knots='some'", "every"]),
@@ -536,7 +572,7 @@ def test_prior_that_the_graph_does_not_have(data):
         ("solitary_share", {"dist": "Normal", "mu": 0, "sigma": 1}),
         ("retirement_prob", {"dist": "LogNormal", "mu": 0, "sigma": 1}),
         ("repeat_step", {"dist": "Normal", "mu": 0, "sigma": 1}),
-        ("solitary_sojourn_long", {"dist": "LogNormal", "mu": 0, "sigma": 1}),
+        ("solitary_leaving_step", {"dist": "Normal", "mu": 0, "sigma": 1}),
     ],
 )
 def test_priors_wider_than_the_parameter(data, parameter, prior):
