@@ -78,9 +78,7 @@ calibrate: $(READY)
 	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth example
 	$(RUN) -m bayesmig.models.social_capital.recovery
 	$(RUN) -m bayesmig.models.transnationalism.recovery
-	$(RUN) -m bayesmig calibrate snapshot --n 100 --truth example
-	for set in smooth ffk capps per_class per_year sparse; do \
-	  $(RUN) -m bayesmig calibrate snapshot --priors $$set --n 30 --draws 400 --truth example; done
+	$(RUN) -m bayesmig.models.snapshot.recovery
 
 # the tables of the model cards, from what calibrate and the like have stored
 cards: $(READY)
