@@ -14,6 +14,7 @@ _WHERE = {
     "DataError": "errors",
     "DataWarning": "errors",
     "PriorError": "errors",
+    "PriorWarning": "errors",
     "RecompiledWarning": "errors",
     "StudyError": "errors",
     "Study": "study",

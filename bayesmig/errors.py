@@ -80,6 +80,10 @@ class ConvergenceWarning(UserWarning):
     """The draws are not to be trusted as they are: names the variables and the figures."""
 
 
+class PriorWarning(UserWarning):
+    """What a prior decides is not seen where it is looked for: names the parameters."""
+
+
 class RecompiledWarning(UserWarning):
     """A refit had to compile a new graph: says what differs from the compiled one."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from bayesmig.errors import StudyError
+from bayesmig.errors import PriorWarning, StudyError, warn
 from bayesmig.groups import log_likelihood, with_groups
 from bayesmig.ready import built_from
 from bayesmig.study import load_study
@@ -20,7 +20,8 @@ def sensitivity(fitted: xr.DataTree, quantity: str | None = None) -> pd.DataFram
     """Power-scaling sensitivity of the estimands to the priors and to the likelihood.
 
     Only the priors of the study's own parameters are scaled, not the density of the
-    effects that they govern, which ArviZ would scale too.
+    effects that they govern, which ArviZ would scale too.  A flat density to any power is
+    itself: what such a prior decides is not seen, and only a fit with another prior tells.
 
     Parameters
     ----------
@@ -32,6 +33,11 @@ def sensitivity(fitted: xr.DataTree, quantity: str | None = None) -> pd.DataFram
     ------
     StudyError
         For an unknown quantity.
+
+    Warns
+    -----
+    PriorWarning
+        Naming the priors that power scaling cannot see; they are in ``attrs["unseen"]``, too.
 
     Returns
     -------
@@ -62,8 +68,22 @@ def sensitivity(fitted: xr.DataTree, quantity: str | None = None) -> pd.DataFram
             "log_likelihood": log_likelihood(fitted, built),
         }
     )
+    unseen = [name for name in names if _flat(tree["log_prior"][name])]
+    if unseen:
+        warn(
+            f"power scaling cannot see what flat priors decide, here of {', '.join(unseen)}: "
+            "refit with others",
+            PriorWarning,
+        )
     with np.errstate(invalid="ignore"):  # a constant has no density to compare
-        return az.psense_summary(tree, prior_var_names=names, round_to=12)
+        table = az.psense_summary(tree, prior_var_names=names, round_to=12)
+    table.attrs["unseen"] = unseen
+    return table
+
+
+def _flat(density: xr.DataArray) -> bool:
+    """Whether a log density is the same in all draws."""
+    return bool((density.std(("chain", "draw")) < 1e-9).all())
 
 
 def _of_parameters(name: str, priors: set[str]) -> bool:

@@ -1,5 +1,6 @@
 """Calibration: it holds for the right model, and it tells that a wrong one is wrong."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -197,6 +198,20 @@ def test_sensitivity():
     assert list(table.index) == [f"emigration[{cell}]" for cell in CELLS.cell.values]
     assert (table.likelihood > 0).all()
     assert len(bm.sensitivity(small())) == 7 * 4
+
+
+def test_sensitivity_names_the_priors_that_it_cannot_see():
+    """A flat density to any power is itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert bm.sensitivity(small(), "emigration").attrs["unseen"] == []
+    flat = {"generation_gap": {"dist": "Uniform", "lower": -0.5, "upper": 0.5}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", (bm.RecompiledWarning, bm.ConvergenceWarning))
+        fitted = bm.refit(small(), flat, draws=50, tune=100, chains=2, progress=False)
+    with pytest.warns(bm.PriorWarning, match="flat priors decide, here of generation_gap: refit"):
+        table = bm.sensitivity(fitted, "emigration")
+    assert table.attrs["unseen"] == ["generation_gap"]
 
 
 def test_sensitivity_of_no_quantity():

@@ -12,7 +12,7 @@ import bayesmig as bm
 import bayesmig.models
 
 ERRORS = ["BayesmigError", "DataError", "PriorError", "StudyError"]
-WARNINGS = ["CacheWarning", "DataWarning", "ConvergenceWarning", "RecompiledWarning"]
+WARNINGS = [f"{kind}Warning" for kind in ("Cache", "Data", "Convergence", "Prior", "Recompiled")]
 PROMISED = """
     list_studies load_study register_study summary fit refit compile open_fit save_fit recover
     discard compare plot_compare plot_fits plot_prior_posterior problems report sensitivity
