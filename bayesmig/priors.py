@@ -455,7 +455,9 @@ def read_text(text: str, sets: Mapping[str, PriorSet], where: str) -> PriorSet:
     if base not in sets:
         raise PriorError(f"{where}: {unknown('base', base, sets)}")
     base = sets[base]
-    changed = base.override(**changes)
+    known = {name: spec for one in sets.values() for name, spec in one.specs.items()}
+    more = {name: known[name] for name in changes if name in known}  # of another graph
+    changed = replace(base, specs={**more, **base.specs}).override(**changes)
     given = frozenset(table.get("given", changes))
     return replace(
         changed,

@@ -326,9 +326,13 @@ def sample_means(data):
 
 
 def pooled_means(data):
-    """Mean trips of each survey, by t, and its error by a gamma regression of variances."""
+    """Mean trips of each survey, by t, and its error: one variance, log-linear if three tell."""
     surveys = trips_of(data)
     some = {t: trips for t, trips in surveys.items() if len(trips) > 1}
+    if len(some) < 3:
+        squares = sum((len(trips) - 1) * statistics.variance(trips) for trips in some.values())
+        error = squares / sum(len(trips) - 1 for trips in some.values())
+        return {t: (statistics.fmean(x), math.sqrt(error / len(x))) for t, x in surveys.items()}
     model = statsmodels.GLM(
         np.array([statistics.variance(trips) for trips in some.values()]),
         np.array([[1.0, t] for t in some]),

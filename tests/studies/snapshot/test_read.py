@@ -439,7 +439,8 @@ def test_what_was_read_can_be_fitted(csv):
     """The graph of what was read has a likelihood, for draws from its prior."""
     study = load_study("snapshot")
     with pytest.warns(DataWarning, match="mean trips have no standard error"):
-        model = study.build(study.read(csv))
+        study.build(study.read(csv), trips_error="sample")
+    model = study.build(study.read(csv))
     drawn = evaluate.prior_draws(model, 3, seed=1, observed=False)
     found = evaluate.log_likelihood(model, {rv.name: drawn[rv.name] for rv in model.free_RVs})
     assert all(np.isfinite(values).all() for values in found.values())
