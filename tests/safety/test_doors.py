@@ -261,6 +261,7 @@ import os, signal, sys
 from bayesmig import signals
 from bayesmig.models.emigration.microdata.ipums.database import workspace
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored
 connection = workspace()
 print(os.listdir({str(tmp_path)!r}), flush=True)
 try:

@@ -66,6 +66,8 @@ def test_signals_stop_and_are_told_apart(name):
     number = getattr(signal, name)
     if name == "SIGINT":
         signal.signal(number, signal.default_int_handler)  # a shell's "&" ignores it
+    elif name == "SIGHUP":
+        signal.signal(number, signal.SIG_DFL)  # and nohup this one
     with signals.stopping() as came, pytest.raises(KeyboardInterrupt, match=name):
         os.kill(os.getpid(), number)
     assert came == [number]
