@@ -55,7 +55,8 @@ def sensitivity(fitted: xr.DataTree, quantity: str | None = None) -> pd.DataFram
     built = built_from(fitted)
     whole = with_groups(fitted.copy(), built, ("log_prior",), seed=1)
     population = set(load_study(fitted.attrs["study"]).priors().specs)
-    names = [n for n in map(str, whole["log_prior"].data_vars) if _of_parameters(n, population)]
+    log_prior = whole["log_prior"].to_dataset()
+    names = [name for name in map(str, log_prior) if _of_parameters(name, population)]
     estimands = whole["estimands"].to_dataset()
     if quantity is not None:
         if quantity not in estimands:
@@ -64,11 +65,11 @@ def sensitivity(fitted: xr.DataTree, quantity: str | None = None) -> pd.DataFram
     tree = xr.DataTree.from_dict(
         {
             "posterior": estimands,
-            "log_prior": whole["log_prior"].to_dataset(),
+            "log_prior": log_prior,
             "log_likelihood": log_likelihood(fitted, built),
         }
     )
-    unseen = [name for name in names if _flat(tree["log_prior"][name])]
+    unseen = [name for name in names if _flat(log_prior[name])]
     if unseen:
         warn(
             f"power scaling cannot see what flat priors decide, here of {', '.join(unseen)}: "

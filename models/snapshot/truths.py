@@ -6,7 +6,7 @@ name is as in the shipped one (`truth.as_truth`), the paper's estimates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
@@ -102,7 +102,7 @@ TRUTHS: dict[str, Callable[[], xr.Dataset]] = {
 }
 
 
-def _but(**others: float | Sequence[float] | NDArray[np.float64]) -> xr.Dataset:
+def _but(**others: float | NDArray[np.float64]) -> xr.Dataset:
     """The shipped truth with other values of some names."""
-    shipped = as_truth()
-    return as_truth({name: others.get(name, shipped[name].values) for name in shipped.data_vars})
+    shipped = {str(name): array.values for name, array in as_truth().items()}
+    return as_truth({**shipped, **others})

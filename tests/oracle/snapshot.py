@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import statsmodels.api as statsmodels
+from lazily import lazily
+
+statsmodels = lazily("statsmodels.api")
 
 TRUTH = Path(__file__).parents[2] / "models" / "snapshot" / "truth.csv"
 NAMES = {  # of the parameters in the graph, and here
