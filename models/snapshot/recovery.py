@@ -15,24 +15,13 @@ import pandas as pd
 import xarray as xr
 
 from bayesmig import calibration
+from bayesmig.models.snapshot.printed import HEADLINE
 from bayesmig.models.snapshot.truths import TRUTHS
 from bayesmig.stored import Stored
 from bayesmig.study import load_study
 
 TABLES = Stored(Path(__file__).parent)
 N, SEED, DRAWS = 50, 1, 200
-QUANTITIES = (  # the headline numbers
-    "solitary_share",
-    "mean_trips_2016",
-    "circular_share_of_crossings",
-    "retirement_prob",
-    "retired_share",
-    "circular_sojourn_within_2_years",
-    "mean_solitary_sojourn",
-    "mean_circular_sojourn",
-    "total_crossings",
-    "population_2016",
-)
 
 
 def run(name: str, n: int = N) -> pd.DataFrame:
@@ -54,7 +43,7 @@ def run(name: str, n: int = N) -> pd.DataFrame:
         study,
         simulate(0),
         n=n,
-        quantity=QUANTITIES,
+        quantity=HEADLINE,
         simulate=simulate,
         draws=DRAWS,
         tune=DRAWS,
