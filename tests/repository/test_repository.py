@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import bayesmig as bm
 from bayesmig import contract
 
 ROOT = Path(__file__).parents[2]
@@ -95,7 +96,19 @@ def test_versions_agree():
     version = project["version"]
     assert f'__version__ = "{version}"' in (ROOT / "bayesmig/__init__.py").read_text()
     assert f"version: {version}" in (ROOT / "CITATION.cff").read_text()
-    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_every_version_has_its_section_and_its_day():
+    """Newest first, one for each tag; only the newest may be unreleased."""
+    sections = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), flags=re.M)
+    versions, days = zip(
+        *(re.fullmatch(r"(\d+\.\d+\.\d+) \((.*)\)", line).groups() for line in sections)
+    )
+    assert list(versions) == sorted(versions, key=lambda v: [*map(int, v.split("."))], reverse=True)
+    assert versions[0] == bm.__version__
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in days[1:])
+    if days[0] != "unreleased":
+        assert f"date-released: {days[0]}" in (ROOT / "CITATION.cff").read_text()
 
 
 @pytest.mark.parametrize("name", ["constraints.txt", "constraints-lowest.txt"])
