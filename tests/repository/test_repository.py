@@ -102,7 +102,8 @@ def test_every_version_has_its_section_and_its_day():
     """Newest first, one for each tag; only the newest may be unreleased."""
     sections = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), flags=re.M)
     versions, days = zip(
-        *(re.fullmatch(r"(\d+\.\d+\.\d+) \((.*)\)", line).groups() for line in sections)
+        *(re.fullmatch(r"(\d+\.\d+\.\d+) \((.*)\)", line).groups() for line in sections),
+        strict=True,
     )
     assert list(versions) == sorted(versions, key=lambda v: [*map(int, v.split("."))], reverse=True)
     assert versions[0] == bm.__version__
