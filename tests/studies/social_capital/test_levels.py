@@ -381,3 +381,42 @@ def test_households_of_the_twin_share_effects_only_if_asked():
     assert alike(some) > 2 * alike(plain)
     assert "household_sd must be a number" in said(bm.DataError, STUDY.simulate, household_sd=-1.0)
     assert "without strata" in said(bm.DataError, STUDY.simulate, household_sd=1.0, tables=2)
+
+
+# A whole fit
+
+
+@pytest.mark.slow  # compiles two graphs of its own
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"group": ["household", "municipality"]},
+        {"group": ["household", "municipality"], "varying": "male | municipality"},
+    ],
+    ids=["households", "a slope"],
+)
+def test_a_fit_finds_the_truth_and_comes_back_from_a_file(tmp_path, options):
+    formula = "network + baseline_aspirations + male + urban"
+    data = STUDY.simulate(seed=2, n=1500, municipalities=25, household_sd=1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bm.ConvergenceWarning)  # few draws
+        warnings.simplefilter("ignore", bm.DataWarning)
+        fit = bm.fit(
+            STUDY, data, formula=formula, draws=300, tune=400, chains=2, progress=False, **options
+        )
+    assert int(fit["sample_stats"]["diverging"].sum()) == 0
+    found = fit["estimands"].to_dataset()
+    truth = estimands.estimands(STUDY.truth(data), data)
+    sd = found["group_sd"]
+    error = (sd.mean(("chain", "draw")) - truth["group_sd"]) / sd.std(("chain", "draw"))
+    assert (abs(error) < 3.5).all()
+    assert {"household", "municipality"} == set(sd.grouping.values)
+    table = bm.summary(fit)
+    assert {"group_sd", "variance_share"} <= set(table["quantity"])
+    path = bm.save_fit(fit, tmp_path / "fit.nc")
+    again = bm.open_fit(path)
+    own = bm.predict(again, group="own", draws=5)
+    np.testing.assert_allclose(own.sum("outcome"), 1, atol=1e-9)
+    assert bm.loo(again).n_data_points == 1500
+    shared = bm.open_fit(bm.save_fit(fit, tmp_path / "shared.nc", respondents=False))
+    assert "group_effect" not in shared["posterior"]
