@@ -267,38 +267,53 @@ def run_rstan(how):
     import pandas as pd
 
     _, _, x, group, y, _ = people()
-    folder = Path(tempfile.mkdtemp())
-    try:
-        table = pd.DataFrame(x, columns=[f"x{j}" for j in range(x.shape[1])])
-        table.assign(g=group + 1, y=y + 1).to_csv(folder / "people.csv", index=False)
-        (folder / "logit.stan").write_text(STAN)
-        (folder / "run.R").write_text(R)
-        done = subprocess.run(
-            ["Rscript", folder / "run.R", folder, *map(str, (how.draws, how.tune, how.chains))],
-            capture_output=True, text=True,
-        )  # fmt: skip
-        if done.returncode:
-            raise RuntimeError(done.stderr[-600:])
-        said = json.loads(done.stdout.splitlines()[-1])
-        draws = pd.read_csv(folder / "draws.csv").to_numpy()
-        # R's arrays run through the draws first, then the chains
-        shaped = draws.reshape(how.chains, how.draws, -1)
-        return summary([shaped], said["compile"], said["sample"], said["divergences"])
-    finally:
-        shutil.rmtree(folder)
+    table = pd.DataFrame(x, columns=[f"x{j}" for j in range(x.shape[1])]).assign(
+        g=group + 1, y=y + 1
+    )
+    said, draws = run_r(
+        R, {"people.csv": table, "logit.stan": STAN}, how.draws, how.tune, how.chains
+    )
+    # R's arrays run through the draws first, then the chains
+    shaped = draws.to_numpy().reshape(how.chains, how.draws, -1)
+    return summary([shaped], said["compile"], said["sample"], said["divergences"])
 
 
 def missing(peer):
     """Say why a peer cannot run, or nothing."""
     if peer == "bambi" and find_spec("bambi") is None:
         return "bambi is not installed (pip install bambi)"
-    if peer == "rstan":
-        if shutil.which("Rscript") is None:
-            return "R is not installed"
-        asked = subprocess.run(["Rscript", "-e", "library(rstan)"], capture_output=True)
-        if asked.returncode:
-            return "R has no rstan (Debian: apt-get install r-cran-rstan)"
-    return ""
+    return missing_in_r("rstan") if peer == "rstan" else ""
+
+
+def missing_in_r(package):
+    """Say why a package of R cannot run, or nothing."""
+    if shutil.which("Rscript") is None:
+        return "R is not installed"
+    asked = subprocess.run(["Rscript", "-e", f"library({package})"], capture_output=True)
+    return f"R has no {package} (Debian: apt-get install r-cran-{package})" * bool(asked.returncode)
+
+
+def run_r(script, tables, *numbers):
+    """Run a program of R in a folder of tables and texts; return its last line and its draws."""
+    import pandas as pd
+
+    folder = Path(tempfile.mkdtemp())
+    try:
+        for name, content in tables.items():
+            if isinstance(content, str):
+                (folder / name).write_text(content)
+            else:
+                content.to_csv(folder / name, index=False)
+        (folder / "run.R").write_text(script)
+        done = subprocess.run(
+            ["Rscript", folder / "run.R", folder, *map(str, numbers)],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(done.stderr[-600:])
+        return json.loads(done.stdout.splitlines()[-1]), pd.read_csv(folder / "draws.csv")
+    finally:
+        shutil.rmtree(folder)
 
 
 RUNS = {
@@ -311,13 +326,13 @@ RUNS = {
 }
 
 
-def apart(what, how):
-    """Run one of `RUNS` in a process of its own, from an empty cache of compiled code."""
+def apart(script, what, **numbers):
+    """Run ``script --one what`` in a process of its own, from an empty cache of compiled code."""
     cache = tempfile.mkdtemp()
     flags = f"{os.environ.get('PYTENSOR_FLAGS', '')},base_compiledir={cache}".strip(",")
-    command = [sys.executable, __file__, "--one", what]
-    for name in ("draws", "tune", "chains"):
-        command += [f"--{name}", str(getattr(how, name))]
+    command = [sys.executable, script, "--one", what]
+    for name, number in numbers.items():
+        command += [f"--{name}", str(number)]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True,
@@ -351,7 +366,7 @@ def main():
         print(json.dumps(RUNS[how.one](how)))
         return
     if "gradients" in how.only:
-        print_gradients(apart("gradients", how))
+        print_gradients(apart(__file__, "gradients"))
     print(f"{how.chains} chains, {how.tune} + {how.draws} iterations, one after the other")
     columns = ("compile s", "sample s", "worst ESS", "ESS / s", "steps", "divergences")
     print(f"  {'':26}" + "".join(f"{column:>12}" for column in columns))
@@ -361,7 +376,7 @@ def main():
         if why:
             print(f"  {peer:26}left out: {why}")
             continue
-        one = apart(peer, how)
+        one = apart(__file__, peer, draws=how.draws, tune=how.tune, chains=how.chains)
         speed[peer] = one["ess_second"]
         steps = "" if one["steps"] is None else f"{one['steps']:.1f}"
         print(
