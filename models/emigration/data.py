@@ -20,6 +20,7 @@ import xarray as xr
 from bayesmig import readers
 from bayesmig.errors import DataError, DataWarning, warn
 from bayesmig.models.emigration.doubts import doubts
+from bayesmig.models.emigration.second_generation import residual_error
 from bayesmig.printed import read as read_published
 
 Panel = Literal["exclusive", "all"]
@@ -38,7 +39,7 @@ NUMBERS = ("estimate", "ci_low", "ci_high")
 COLUMNS = ("component", *NUMBERS, "ci_prob", "source", "note")  # of a file; all others are factors
 PLACE = ("table", "panel", "row")  # of a printed cell
 # What the cells have themselves, or get when they are simulated
-TAKEN = ("cell", "fate", "true_share", "true_return_immigration", "true_fate")
+TAKEN = ("cell", "fate", "residual_error", "true_share", "true_return_immigration", "true_fate")
 ROW_FACTOR = {
     5: "year",
     6: "age",
@@ -71,7 +72,8 @@ def example(table: int | Sequence[int] = (10, 11), panel: Panel = "exclusive") -
     Returns
     -------
     Dataset
-        ``estimate``, ``ci_low``, ``ci_high``, percent, dims (cell, component).
+        ``estimate``, ``ci_low``, ``ci_high``, percent, dims (cell, component);
+        ``residual_error`` (cell), percent, what Table 2 lets the error of non-follow-up be.
         ``attrs["left_out"]`` names the rows not taken because others repeat them.
 
     Raises
@@ -101,12 +103,13 @@ def example(table: int | Sequence[int] = (10, 11), panel: Panel = "exclusive") -
         )
     name = ", ".join(f"Table {n}" for n in numbers)
     long = pd.concat(parts, ignore_index=True)
-    return _to_dataset(
+    cells = _to_dataset(
         long.drop(columns=list(PLACE)),
         where=name,
         attrs={"title": f"Van Hook & Bean, {name}", "left_out": "; ".join(left_out)},
         one_level_ok=True,
     )
+    return cells.assign(residual_error=residual_error(cells))
 
 
 def _tables(table: Any) -> list[int]:

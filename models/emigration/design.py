@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 FATES = ("emigrated", "died", "moved", "lost", "followed")
 FOREIGN_BORN, ADULTS_SECOND = 77_491, 48_694  # persons in the samples (report, Data section)
-INFLATION = float(np.sqrt(FOREIGN_BORN / ADULTS_SECOND))  # of non-follow-up's standard error
+INFLATION = float(np.sqrt(FOREIGN_BORN / ADULTS_SECOND))  # of non-follow-up's error, whole sample
+BY_LEVEL: Literal["by_level"] = "by_level"
 ROUNDING = 0.1  # percent: the tables print one decimal
 # Appendix F, a proportion a year, by sex and five-year age group (0: 0-4, ..., 15: 75 and over)
 NATIVE_RATES = read_published(PUBLISHED / "native_rates.csv").set_index(["sex", "age_group"]).rate
@@ -78,20 +79,35 @@ class Design:
     cell_contrast: NDArray[np.float64]
 
 
-def observations(data: xr.Dataset, residual_inflation: float) -> Observations:
+def observations(
+    data: xr.Dataset, residual_inflation: float | Literal["by_level"] = BY_LEVEL
+) -> Observations:
     """Return what the graph observes, with standard errors from the printed intervals.
 
     Parameters
     ----------
     data : Dataset
-    residual_inflation : float
-        Factor on the standard error of non-follow-up.
+    residual_inflation : float or "by_level"
+        Factor on the standard error of non-follow-up; or that error as the data have it in
+        ``residual_error``, and `INFLATION` where they have none.
+
+    Raises
+    ------
+    DataError
+        For errors that are no positive percentages.
     """
-    data = validate(data)[list(NUMBERS)].transpose("cell", "component")
-    data = data.sel(component=list(OBSERVED))
+    cells = validate(data)
+    data = cells[list(NUMBERS)].transpose("cell", "component").sel(component=list(OBSERVED))
     z = multiplier(float(data.attrs["ci_prob"]))
-    inflation = np.where(np.array(OBSERVED) == "non_follow_up", residual_inflation, 1.0)
-    error = (data.ci_high - data.ci_low).values / (2 * z) * inflation
+    error = (data.ci_high - data.ci_low).values / (2 * z)
+    residual = np.array(OBSERVED) == "non_follow_up"
+    if residual_inflation == BY_LEVEL and "residual_error" in cells:
+        own = cells["residual_error"].values
+        if own.shape != (data.sizes["cell"],) or not (np.isfinite(own) & (own > 0)).all():
+            raise DataError("residual_error must be a positive percentage for each cell")
+        error[:, residual] = own[:, None]
+    else:
+        error[:, residual] *= INFLATION if residual_inflation == BY_LEVEL else residual_inflation
     zero = printed_as_zero(data).values
     bound = np.where(zero, ROUNDING / 2, -np.inf)
     return Observations(

@@ -16,7 +16,7 @@ import numpy as np
 from bayesmig.errors import StudyError
 from bayesmig.models.emigration import design as designs
 from bayesmig.models.emigration.data import OBSERVED
-from bayesmig.models.emigration.design import FATES, INFLATION
+from bayesmig.models.emigration.design import BY_LEVEL, FATES
 from bayesmig.priors import effects
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def build(
     priors: PriorSet,
     *,
     residual: Residual = "probability",
-    residual_inflation: float = INFLATION,
+    residual_inflation: float | Literal["by_level"] = BY_LEVEL,
     second_generation: SecondGeneration = "zero",
     generation_gap: GenerationGap = "zero",
 ) -> pm.Model:
@@ -55,10 +55,12 @@ def build(
         What is equal in both generations.  ``probability``: the share lost, as the
         report has it (r^f = r^s, eq. 2).  ``hazard``: the chance of being lost for
         those who are still there to be lost.
-    residual_inflation : float
+    residual_inflation : float or "by_level"
         Factor on the standard error of non-follow-up, which the report computes as if
         it came from the foreign born and not from the second generation.  The default
-        is the square root of 77,491 foreign born over 48,694 second-generation adults.
+        takes the error that Table 2 lets each level have (`second_generation`); for cells
+        of one's own, which have no Table 2, it is the square root of 77,491 foreign born
+        over 48,694 second-generation adults.
     second_generation : {"zero", "native_rates"}
         Emigration of the second generation: none, as the report assumes, or the native
         rates of Appendix F times a factor with a prior.
@@ -82,7 +84,9 @@ def build(
     """
     import pymc as pm
 
-    if not (isinstance(residual_inflation, Real) and 0 < residual_inflation < np.inf):
+    if residual_inflation != BY_LEVEL and not (
+        isinstance(residual_inflation, Real) and 0 < residual_inflation < np.inf
+    ):
         raise StudyError(
             f"residual_inflation must be a positive number, got {residual_inflation!r}"
         )

@@ -10,7 +10,7 @@ import xarray as xr
 
 from bayesmig.errors import DataError
 from bayesmig.models.emigration.data import OBSERVED, example
-from bayesmig.models.emigration.design import INFLATION, observations
+from bayesmig.models.emigration.design import observations
 from bayesmig.truth import attach
 
 
@@ -41,7 +41,7 @@ def simulate(
     printed = example(table)
     truth = printed_shares(printed) if truth is None else _checked_truth(truth, printed)
     means = expected_components(truth)
-    observed = observations(printed, INFLATION)
+    observed = observations(printed)
     rng = np.random.default_rng(seed)
     noisy = means.transpose("cell", "component").values + rng.normal(0, observed.standard_error)
     rounded = np.round(noisy, 1)

@@ -470,7 +470,7 @@ def standard_error(order):
     """Errors of the printed percentages: from the interval, with rounding, in quadrature."""
     printed = CELLS.sel(component=order).transpose("cell", "component", ...)
     error = (printed.ci_high - printed.ci_low).values / (2 * 1.6448536269514722)
-    error[:, list(order.values).index("non_follow_up")] *= math.sqrt(77491 / 48694)
+    error[:, list(order.values).index("non_follow_up")] = CELLS["residual_error"]
     return np.sqrt(error**2 + 0.1**2 / 12)
 
 

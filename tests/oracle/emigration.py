@@ -219,12 +219,78 @@ def native_rate(data, i):
     return total / count
 
 
-def standard_error(low, high, component, inflation=INFLATION):
-    """From the printed 90 % interval, with the rounding of the estimate in quadrature."""
+def standard_error(low, high, component, inflation=INFLATION, own=None):
+    """From the printed 90 % interval, with the rounding of the estimate in quadrature.
+
+    ``own`` is an error of non-follow-up to take in the place of its interval.
+    """
     error = (high - low) / (2 * Z90)
     if component == "non_follow_up":
-        error *= inflation
+        error = error * inflation if own is None else own
     return math.sqrt(error**2 + (DECIMAL / math.sqrt(12)) ** 2)
+
+
+def matching_models():
+    """Table 2: (sex, origin) to the sample sizes, and terms of the second generation."""
+    found = {}
+    with (FOLDER / "published" / "coefficients.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["table"] == "2":
+                place = found.setdefault((row["origin"], row["group"]), {"terms": {}})
+                if row["term"] == "N":
+                    place[row["generation"]] = float(row["estimate"])
+                elif row["generation"] == "second":
+                    place["terms"][row["term"]] = (abs(float(row["estimate"])), row["stars"])
+    return found
+
+
+def residual_errors(cells, term_of, reference):
+    """Standard errors of the share lost, percent, for cells that make up one table.
+
+    cells: dicts with origins ("mexican", "non_mexican"), sexes ("men", "women"), level, lost,
+    moved, died (proportions) and half (half of the 90 % interval of lost).  A level's term of
+    Table 2 is term_of[level]; levels in ``reference`` are the omitted ones.
+    """
+    models = matching_models()
+
+    def foreign(origin, sex):
+        return models[origin, sex]["first"] + models[origin, "children"]["first"] / 2
+
+    people, unmatched = {}, {}
+    for i, cell in enumerate(cells):
+        p = cell["lost"] + cell["moved"] + cell["died"]
+        unmatched[i] = p * (1 - p)
+        kinds = [(o, s) for o in cell["origins"] for s in cell["sexes"]]
+        all_foreign = sum(foreign(*kind) for kind in kinds)
+        counted = cell["lost"] * (1 - cell["lost"]) / (cell["half"] / Z90) ** 2
+        for kind in kinds:
+            people[i, kind] = counted * models[kind]["second"] / all_foreign
+    limits = {}  # (origin, term): the least share of the people that stars leave
+    for kind, model in models.items():
+        for term in set(term_of.values()) & set(model["terms"]):
+            here = [i for i, c in enumerate(cells) if term_of.get(c["level"]) == term]
+            here = [i for i in here if (i, kind) in people]
+            omitted = sum(people.get((i, kind), 0) for i in range(len(cells))
+                          if cells[i]["level"] in reference)  # fmt: skip
+            size, stars = model["terms"][term]
+            if not here or not omitted or stars == "***":
+                continue
+            error = size / stats.norm.isf({"": 0.05, "*": 0.01, "**": 0.001}[stars] / 2)
+            n = sum(people[i, kind] for i in here)
+            q = sum(people[i, kind] * unmatched[i] for i in here) / n
+            if q * error**2 * omitted > 1:
+                share = 1 / (q * error**2 - 1 / omitted) / n
+                limits[kind[0], term] = min(limits.get((kind[0], term), 1), share)
+    errors = []
+    for i, cell in enumerate(cells):
+        kinds = [(o, s) for o in cell["origins"] for s in cell["sexes"]]
+        all_foreign = sum(foreign(*kind) for kind in kinds)
+        variance = 0.0
+        for origin, sex in kinds:
+            n = people[i, (origin, sex)] * limits.get((origin, term_of.get(cell["level"])), 1)
+            variance += (foreign(origin, sex) / all_foreign) ** 2 * unmatched[i] / n
+        errors.append(100 * math.sqrt(variance))
+    return errors
 
 
 def log_likelihood(
@@ -235,9 +301,16 @@ def log_likelihood(
     residual="probability",
     second_generation="zero",
     generation_gap="zero",
-    residual_inflation=INFLATION,
+    residual_inflation=None,
 ):
-    """Log density of every printed component: a list of five for each cell."""
+    """Log density of every printed component: a list of five for each cell.
+
+    Without ``residual_inflation`` the cells' own errors of the residual, or `INFLATION`.
+    """
+    own = [None] * data.sizes["cell"]
+    if residual_inflation is None and "residual_error" in data:
+        own = data["residual_error"].values
+    factor = INFLATION if residual_inflation is None else residual_inflation
     where = [list(data["component"].values).index(name) for name in COMPONENTS]
     estimate, low, high = (
         data[name].transpose("cell", "component").values
@@ -252,7 +325,7 @@ def log_likelihood(
         mean = expected(hazard, residual, second, gap)
         row = []
         for name, j in zip(COMPONENTS, where, strict=True):
-            error = standard_error(low[i, j], high[i, j], name, residual_inflation)
+            error = standard_error(low[i, j], high[i, j], name, factor, own[i])
             if estimate[i, j] == low[i, j] == high[i, j] == 0:  # printed 0.0 (0.0, 0.0)
                 row.append(stats.norm.logcdf(DECIMAL / 2, mean[name], error))
             else:

@@ -60,7 +60,7 @@ def test_example(study, table, options, count, factors, constants):
     assert data.attrs["title"] == "Van Hook & Bean, " + ", ".join(f"Table {n}" for n in numbers)
     assert (data.attrs["ci_prob"], data.attrs["synthetic"]) == (0.9, 0)
     assert data.attrs["unit"] == "percent a year"
-    assert set(data.data_vars) == {"estimate", "ci_low", "ci_high"}
+    assert set(data.data_vars) == {"estimate", "ci_low", "ci_high", "residual_error"}
     assert not data.isnull().any().to_array().any()
 
 

@@ -81,11 +81,11 @@ def test_a_truth_that_is_none_is_refused(study, spoil):
     said(study.simulate, spoil(truth))
 
 
-def standard_error(row):
-    """Of a printed component: its interval, rounding, and the smaller second generation."""
+def standard_error(row, residual):
+    """Of a printed component: its interval and rounding; of the share lost its own error."""
     error = (float(row["ci_high"]) - float(row["ci_low"])) / (2 * Z90)
     if row["component"] == "non_follow_up":
-        error *= math.sqrt(77_491 / 48_694)
+        error = residual
     return math.sqrt(error**2 + 0.1**2 / 12)
 
 
@@ -107,7 +107,7 @@ def test_simulated_cells_scatter_around_the_truth(study):
         if row["component"] not in COMPONENTS or cell not in runs.cell:
             continue
         draws = runs.estimate.sel(cell=cell, component=row["component"]).values
-        error = standard_error(row)
+        error = standard_error(row, float(runs.residual_error.sel(cell=cell)[0]))
         wanted = 100 * float(means[row["component"]].sel(cell=cell))
         assert abs(draws.mean() - wanted) < 4 * error / math.sqrt(100)
         # rounding the simulated number adds its variance once more
