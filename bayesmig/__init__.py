@@ -48,6 +48,7 @@ _WHERE = {
     "plot_effects": "effects_plot",
     "calibrate": "calibration",
     "coverage": "calibration",
+    "plot_calibration": "calibration_plot",
 }
 __all__ = ["__version__", *_WHERE]
 

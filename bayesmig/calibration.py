@@ -26,6 +26,7 @@ from bayesmig.threads import one_thread
 
 PROBABILITIES = (0.5, 0.9)
 RANKS = 100  # draws kept for a rank, thinned so that they are nearly independent
+LOG_DENSITY = "log_density"  # of parameters and data together: a quantity that knows the data
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,15 @@ class Job:
     held : mapping of str to ndarray
         Data of the graph by name, in the place of its own.
     seed : int
+    point : ndarray (parameter), optional
+        The true parameters as the sampler sees them, where they are known.
     """
 
     built: Built
     truth: xr.Dataset
     held: Mapping[str, np.ndarray]
     seed: int
+    point: np.ndarray | None = None
 
 
 def calibrate(
@@ -79,7 +83,9 @@ def calibrate(
     n : int
         Number of simulated data sets.
     quantity : str or sequence of str, optional
-        Estimands to look at; all by default.
+        Estimands to look at; all by default, and where truths come from the prior also
+        ``log_density``, that of parameters (as the sampler sees them) and data together,
+        which sees what no parameter alone does (Modrák et al. 2023).
     simulate : callable, optional
         ``simulate(seed)`` returns a data set with its truth, as ``study.simulate``
         does.  By default the truth is drawn from the prior and the data through the
@@ -104,9 +110,11 @@ def calibrate(
     -------
     Dataset
         Of the refits that were finished if it was interrupted (``attrs["interrupted"]``):
-        ``truth``, ``mean``, ``sd``, ``rank`` (share of draws below the truth), ``inside`` and
-        ``width`` (probability, ...) of intervals, dims (quantity, simulation, ...), and
-        ``divergences`` and ``steps`` (simulation).
+        ``truth``, ``mean``, ``sd``, ``rank`` (where the truth stands among thinned draws,
+        ties broken at random: uniform on (0, 1) if all is well), ``inside`` (0 or 1) and
+        ``width`` (probability, ...) of intervals, dims (quantity, simulation, ...); ``ess``
+        (quantity, simulation), the least bulk ESS; ``divergences`` and ``steps``
+        (simulation).  NaN where a quantity has no such place, no truth, or is a constant.
 
     Examples
     --------
@@ -116,7 +124,7 @@ def calibrate(
     ...     study, study.example(table=7), "calibration", n=2, draws=50, tune=50, progress=False
     ... )
     >>> found["inside"].sizes["simulation"], found["inside"].sizes["quantity"]
-    (2, 7)
+    (2, 8)
     """
     study = load_study(study) if isinstance(study, str) else study
     if simulate is None:  # the graph is refitted to what it draws: it must hold all of it
@@ -126,14 +134,18 @@ def calibrate(
         _prior_jobs(ready, n, seed) if simulate is None else _given_jobs(ready, n, seed, simulate)
     )
     names = list(map(str, jobs[0].truth.data_vars))
+    names += [LOG_DENSITY] * (simulate is None)
     asked = [quantity] if isinstance(quantity, str) else list(quantity or names)
     for name in asked:
         if name not in names:
             raise StudyError(unknown("quantity", name, names))
-    jobs = [replace(job, truth=job.truth[asked]) for job in jobs]
+    kept = [name for name in asked if name != LOG_DENSITY]
+    point = LOG_DENSITY in asked
+    jobs = [replace(job, truth=job.truth[kept], point=job.point if point else None) for job in jobs]
     said = {
         "study": study.name,
         "data_title": str(data.attrs.get("title", "")),
+        "synthetic": 1,
         "truth": "drawn from the prior" if simulate is None else "given",
         "prior_set": ready.priors.name,
         "draws": draws,
@@ -161,8 +173,9 @@ def coverage(found: xr.Dataset) -> pd.DataFrame:
         For each probability the share of truths inside and its standard error over
         data sets (numbers of one data set are not independent of each other); mean
         error and root mean square error in the estimands' unit; mean posterior sd; the
-        p-value of a chi-squared test that ranks are uniform, each data set's rank taken
-        at one place at random; divergences in all.
+        p-value of a chi-squared test that ranks are uniform (10 bins), each data set's rank
+        taken at one place at random; the least bulk ESS of a refit.  Quantities without a
+        place to compare (constants) have no row.
 
     Examples
     --------
@@ -176,9 +189,9 @@ def coverage(found: xr.Dataset) -> pd.DataFrame:
     """
     from scipy.stats import chisquare
 
-    rng = np.random.default_rng(0)
+    one_each = ranks(found)
     rows = []
-    for quantity in found.quantity.values:
+    for quantity in one_each:
         one = found.sel(quantity=quantity)
         inside = one.inside.mean(
             [d for d in one.inside.dims if d not in ("simulation", "probability")]
@@ -189,15 +202,14 @@ def coverage(found: xr.Dataset) -> pd.DataFrame:
             each = inside.sel(probability=prob)
             row[f"inside {prob:.0%}"] = float(each.mean())
             sd = each.std(ddof=1) if each.size > 1 else np.nan
-            row[f"se {prob:.0%}"] = float(sd / np.sqrt(each.size))
-        flat = one["rank"].transpose("simulation", ...).values.reshape(one.sizes["simulation"], -1)
-        picked = flat[np.arange(len(flat)), rng.integers(flat.shape[1], size=len(flat))]
-        counts = np.histogram(picked, bins=10, range=(0, 1))[0]
+            row[f"se {prob:.0%}"] = float(sd / np.sqrt(each.count()))
+        counts = np.histogram(one_each[quantity], bins=10, range=(0, 1))[0]
         row |= {
             "bias": float(error.mean()),
             "rmse": float(np.sqrt((error**2).mean())),
             "posterior sd": float(one.sd.mean()),
             "rank p-value": float(chisquare(counts).pvalue),
+            "least ESS": round(float(one.ess.min())),
         }
         rows.append(row)
     table = pd.DataFrame(rows).set_index("quantity")
@@ -207,6 +219,24 @@ def coverage(found: xr.Dataset) -> pd.DataFrame:
         "divergences": int(found.divergences.sum()),
     }
     return table
+
+
+def ranks(found: xr.Dataset) -> dict[str, np.ndarray]:
+    """Return by quantity one rank from each data set, at one of its places at random.
+
+    The ranks of one data set are not independent of each other.  Quantities without a place to
+    compare (constants) are left out.
+    """
+    rng = np.random.default_rng(0)
+    each: dict[str, np.ndarray] = {}
+    for quantity in found.quantity.values:
+        rank = found["rank"].sel(quantity=quantity).transpose("simulation", ...).values
+        flat = rank.reshape(len(rank), -1)
+        there = [row[np.isfinite(row)] for row in flat]
+        picked = [rng.choice(row) for row in there if row.size]
+        if picked:
+            each[str(quantity)] = np.array(picked)
+    return each
 
 
 def to_store(found: xr.Dataset) -> pd.DataFrame:
@@ -288,12 +318,15 @@ def _prior_jobs(ready: Compiled, n: int, seed: int) -> list[Job]:
     drawn = {name: value[None] for name, value in values.items() if name not in held}
     truths = evaluate.dataset(model, drawn, ("chain", "draw"))
     truth = study.estimands(truths, ready.data).isel(chain=0)
+    moved = evaluate.unconstrained(model, {rv.name: values[rv.name] for rv in model.free_RVs})
+    points = np.concatenate([value.reshape(n, -1) for value in moved], axis=1)
     return [
         Job(
             ready,
             truth.isel(draw=i),
             {data: values[rv][i] for rv, data in held.items()},
             seed + i,
+            points[i],
         )
         for i in range(n)
     ]
@@ -333,28 +366,69 @@ def _one(ready: Compiled, job: Job, draws: int, tune: int) -> xr.Dataset:
                 f"study {ready.study.name!r}: the truth of {name} has dims {known[name].dims}, its "
                 f"draws {drawn.dims}: the simulated data are of another graph"
             )
-    ends = [(1 - p) / 2 for p in PROBABILITIES], [(1 + p) / 2 for p in PROBABILITIES]
+    if job.point is not None:
+        sampled[LOG_DENSITY] = raw["sample_stats"]["logp"].isel(chain=0, drop=True)
+        known[LOG_DENSITY] = density(job.point)[0]
+    found = _against(sampled, known, job.seed)
+    found["divergences"] = int(raw["sample_stats"]["diverging"].sum())
+    found["steps"] = float(raw["sample_stats"]["n_steps"].mean())
+    return found
+
+
+def _against(sampled: xr.Dataset, known: xr.Dataset, seed: int) -> xr.Dataset:
+    """Set draws against the truth: a dim for quantities, NaN where one has no number to compare."""
+    import arviz as az
+
     probability = {"probability": list(PROBABILITIES)}
     low, high = (
         sampled.quantile(end, "draw").rename(quantile="probability").assign_coords(probability)
-        for end in ends
+        for end in ([(1 - p) / 2 for p in PROBABILITIES], [(1 + p) / 2 for p in PROBABILITIES])
     )
-    thin = max(1, draws // RANKS)
+    # a constant is inside every interval, and a truth that is missing inside none
+    counts = (sampled.max("draw") > sampled.min("draw")) & known.notnull()
     found = {  # summarised one by one: estimands with dims of their own need not be one array
         "truth": known,
         "mean": sampled.mean("draw"),
         "sd": sampled.std("draw"),
-        "rank": (sampled.isel(draw=slice(None, None, thin)) < known).mean("draw"),
-        "inside": (known >= low) & (known <= high),
+        "rank": _ranks(sampled, known, seed).where(counts),
+        "inside": ((known >= low) & (known <= high)).astype(float).where(counts),
         "width": high - low,
     }
+    ess = az.ess(sampled.expand_dims(chain=[0]), method="bulk").map(lambda each: each.min())
     return xr.Dataset(
         {
-            **{name: each.to_dataarray("quantity") for name, each in found.items()},
-            "divergences": int(raw["sample_stats"]["diverging"].sum()),
-            "steps": float(raw["sample_stats"]["n_steps"].mean()),
+            **{name: _together(each) for name, each in found.items()},
+            "ess": ess.to_dataarray("quantity"),
         }
     )
+
+
+def _ranks(sampled: xr.Dataset, known: xr.Dataset, seed: int) -> xr.Dataset:
+    """Where each truth stands among thinned draws: (r + U) / (L + 1), of r below and L in all.
+
+    Draws that equal the truth are below it or not at random, and the ranks 0, ..., L are
+    spread evenly over their cells, so that what is discrete is as uniform as what is not.
+    """
+    draws = sampled.isel(draw=slice(None, None, max(1, sampled.sizes["draw"] // RANKS)))
+
+    def rank(drawn: xr.DataArray) -> xr.DataArray:
+        truth = known[drawn.name]
+        rng = np.random.default_rng([seed, *str(drawn.name).encode()])  # whatever else is asked
+        below, equal = (drawn < truth).sum("draw"), (drawn == truth).sum("draw")
+        at = below + rng.integers(0, equal.values + 1) + rng.random(below.shape)
+        return at / (draws.sizes["draw"] + 1)
+
+    return draws.map(rank)
+
+
+def _together(found: xr.Dataset) -> xr.DataArray:
+    """Make one array of quantities: NaN, and not copies, where one lacks another's dims."""
+    whole = found.to_dataarray("quantity")
+    for name, each in found.data_vars.items():
+        for dim in set(whole.dims) - set(each.dims) - {"quantity"}:
+            first = xr.DataArray(np.arange(whole.sizes[dim]) == 0, dims=dim)
+            whole = whole.where((whole["quantity"] != name) | first)
+    return whole
 
 
 def _track(results: Any, n: int, progress: bool) -> Any:

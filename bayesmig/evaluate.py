@@ -41,6 +41,28 @@ def parameters(model: pm.Model, unconstrained: list[np.ndarray]) -> dict[str, np
     return dict(zip(names, _evaluate(natural, values, unconstrained), strict=True))
 
 
+def unconstrained(model: pm.Model, point: Mapping[str, Any]) -> list[np.ndarray]:
+    """Turn free variables into what the sampler moves: the inverse of `parameters`.
+
+    Parameters
+    ----------
+    model : pm.Model
+    point : mapping of str to array
+        The free variables, natural scale, with any number of leading draw dims.
+
+    Returns
+    -------
+    list of ndarray
+        One array (..., *shape) per variable of ``model.value_vars``.
+    """
+    given = _Given(model, {rv.name: point[rv.name] for rv in model.free_RVs})
+    moved = []
+    for rv in model.free_RVs:
+        transform = model.rvs_to_transforms[rv]
+        moved.append(rv if transform is None else transform.forward(rv, *rv.owner.inputs))
+    return given.evaluate(given.put_into(moved))
+
+
 def derived(
     model: pm.Model, point: Mapping[str, Any], strict: bool = False
 ) -> dict[str, np.ndarray]:

@@ -6,10 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from fits import STUDY, small
+from lazily import lazily
 
 import bayesmig as bm
-from bayesmig import calibration
+from bayesmig import calibration, compiled
+
+pm = lazily("pymc")
+stats = lazily("scipy.stats")
 
 CELLS = STUDY.example(table=7)
 FEW = {"n": 6, "draws": 100, "tune": 200, "progress": False}
@@ -18,7 +23,7 @@ QUANTITIES = (
     "non_follow_up"
 ).split()
 COLUMNS = (
-    "inside 50%|se 50%|inside 90%|se 90%|bias|rmse|posterior sd|rank p-value".split("|")
+    "inside 50%|se 50%|inside 90%|se 90%|bias|rmse|posterior sd|rank p-value|least ESS".split("|")
 )  # fmt: skip
 
 
@@ -52,25 +57,28 @@ def given():
 
 
 def test_shapes(from_prior):
-    assert dict(from_prior.sizes) == {"simulation": 6, "quantity": 7, "cell": 4, "probability": 2}
+    assert dict(from_prior.sizes) == {"simulation": 6, "quantity": 8, "cell": 4, "probability": 2}
     for name in ("truth", "mean", "sd", "rank"):
         assert set(from_prior[name].dims) == {"simulation", "quantity", "cell"}, name
-        assert from_prior[name].notnull().all()
+        assert from_prior[name].sel(quantity=QUANTITIES).notnull().all()
     assert set(from_prior["inside"].dims) == {"simulation", "quantity", "cell", "probability"}
-    assert from_prior["inside"].dtype == bool
+    assert set(np.unique(from_prior["inside"].sel(quantity=QUANTITIES))) <= {0.0, 1.0}
     for name in ("divergences", "steps"):
         assert from_prior[name].dims == ("simulation",)
-    assert list(from_prior.quantity.values) == QUANTITIES
+    assert from_prior["ess"].dims == ("simulation", "quantity")
+    assert ((from_prior["ess"] > 1) & (from_prior["ess"] < 400)).all()
+    assert list(from_prior.quantity.values) == [*QUANTITIES, "log_density"]
     assert list(from_prior.probability.values) == [0.5, 0.9]
     assert list(from_prior.cell.values) == list(CELLS.cell.values)
 
 
 def test_ranks_and_intervals_agree(from_prior):
     """A truth is inside the 90 % interval if 5 to 95 % of the draws are below it."""
-    rank, inside = from_prior["rank"], from_prior["inside"]
-    assert ((rank >= 0) & (rank <= 1)).all()
+    rank, inside = (from_prior[name].sel(quantity=QUANTITIES) for name in ("rank", "inside"))
+    inside = inside.astype(bool)
+    assert ((rank > 0) & (rank < 1)).all()
     assert inside.sel(probability=0.9).where(inside.sel(probability=0.5), True).all()
-    step = 1 / 100  # of the rank: one draw
+    step = 2 / 100  # of the rank: one draw, and its place in its cell
     for p in (0.5, 0.9):
         low, high = (1 - p) / 2, (1 + p) / 2
         surely_in = (rank > low + step) & (rank < high - step)
@@ -85,6 +93,7 @@ def test_attributes(from_prior, given):
     assert from_prior.attrs == {
         "study": "emigration",
         "data_title": CELLS.attrs["title"],
+        "synthetic": 1,
         "truth": "drawn from the prior",
         "prior_set": "calibration",
         "draws": 100,
@@ -119,6 +128,108 @@ def test_the_same_seed_gives_the_same_calibration(from_prior):
     assert not np.any(other["truth"] == again["truth"])
 
 
+def test_the_log_density_is_pymcs_own(from_prior):
+    """At the truth and the simulated data: PyMC's log density of the model that holds both."""
+    ready = bm.compile(STUDY, CELLS, "calibration")
+    job = calibration._prior_jobs(ready, 6, 1)[2]
+    with ready.model:
+        pm.set_data(dict(job.held))
+    point, shapes = {}, ready.graph.bind(ready.model, 1).shapes
+    for value, part in zip(ready.model.value_vars, compiled.cut(job.point, shapes), strict=True):
+        point[value.name] = part
+    expected = float(ready.model.compile_logp(mode="FAST_COMPILE")(point))
+    found = from_prior["truth"].sel(quantity="log_density", simulation=2)
+    assert float(found[0]) == pytest.approx(expected, rel=1e-9)
+    assert found[1:].isnull().all()  # it has no cells
+    one = bm.calibrate(STUDY, CELLS, "calibration", quantity="log_density", **{**FEW, "n": 3})
+    assert list(bm.coverage(one).index) == ["log_density"]
+    ranks = from_prior["rank"].sel(quantity="log_density")[:3, 0]
+    np.testing.assert_array_equal(one["rank"].squeeze(), ranks)
+
+
+def test_a_graph_that_ignores_half_the_data_is_told_by_its_log_density():
+    """Means from half the data are calibrated; what data and parameters say together is not."""
+    rng, n, draws = np.random.default_rng(1), 400, 99
+    truth = rng.normal(size=n)
+    data = truth[:, None] + rng.normal(size=(n, 2))
+    half = rng.normal(data[:, 0] / 2, np.sqrt(1 / 2), size=(draws, n))  # sees the first alone
+
+    def log_density(mean):
+        return -(mean**2 + ((data[..., 0] - mean) ** 2 + (data[..., 1] - mean) ** 2)) / 2
+
+    def p_value(sampled, known):
+        rank = calibration._ranks(
+            xr.Dataset({"q": (("draw", "place"), sampled)}),
+            xr.Dataset({"q": ("place", known)}),
+            seed=1,
+        )
+        return stats.chisquare(np.histogram(rank["q"], 10, (0, 1))[0]).pvalue
+
+    assert p_value(half, truth) > 0.001
+    assert p_value(log_density(half), log_density(truth)) < 1e-6
+
+
+# Ranks
+
+
+def test_ranks_of_discrete_quantities_are_uniform_too():
+    rng, places = np.random.default_rng(2), 5000
+    drawn = xr.Dataset({"count": (("draw", "place"), rng.poisson(0.7, (100, places)))})
+    truth = xr.Dataset({"count": ("place", rng.poisson(0.7, places))})
+    rank = calibration._ranks(drawn, truth, seed=1)["count"]
+
+    def p_value(values, bins):
+        return stats.chisquare(np.histogram(values, bins, (0, 1))[0]).pvalue
+
+    assert p_value(rank, 10) > 0.001
+    assert p_value(rank, 101) > 0.001  # every cell of the ranks 0 to 100
+    assert p_value((drawn["count"] < truth["count"]).mean("draw"), 10) < 1e-9
+
+
+def test_constants_and_missing_truths_have_no_place():
+    rng = np.random.default_rng(3)
+    drawn = xr.Dataset(
+        {
+            "cells": (("draw", "cell"), np.column_stack([rng.normal(size=(50, 2)), np.ones(50)])),
+            "total": ("draw", rng.normal(size=50)),
+            "fixed": ("draw", np.zeros(50)),
+        }
+    )
+    truth = xr.Dataset(
+        {"cells": ("cell", [0.0, np.nan, 1.0]), "total": ((), 0.1), "fixed": ((), 0.0)}
+    )
+    found = calibration._against(drawn, truth, seed=1)
+    for name in ("rank", "inside"):
+        there = found[name].notnull()
+        there = there if name == "rank" else there.all("probability")
+        assert there.sel(quantity="cells").values.tolist() == [True, False, False]
+        assert there.sel(quantity="total").values.tolist() == [True, False, False]
+        assert not there.sel(quantity="fixed").any()
+    two = xr.concat([found, found], "simulation").assign(
+        divergences=("simulation", [0, 0]), steps=("simulation", [7.0, 7.0])
+    )
+    assert list(bm.coverage(two).index) == ["cells", "total"]
+    assert bm.coverage(two).notna().all(axis=None)
+
+
+def test_plot_calibration(from_prior):
+    figure = bm.plot_calibration(from_prior)
+    shown = [axis.get_title(loc="left") for axis in figure.axes if axis.get_visible()]
+    assert shown == [name.replace("_", " ") for name in [*QUANTITIES, "log_density"]]
+    (axis,) = bm.plot_calibration(from_prior, "mortality").axes
+    ranks = np.sort(calibration.ranks(from_prior)["mortality"])
+    at, line = axis.lines[1].get_data()
+    expected = np.searchsorted(ranks, at, side="right") / 6 - at
+    np.testing.assert_allclose(line[1:-1], expected[1:-1])
+    with pytest.raises(bm.StudyError, match="'deaths'"):
+        bm.plot_calibration(from_prior, "deaths")
+    with pytest.raises(bm.StudyError, match="two data sets at least"):
+        bm.plot_calibration(from_prior.isel(simulation=[0]))
+
+
+# Its summary
+
+
 # Its summary
 
 
@@ -136,7 +247,7 @@ def test_a_truth_of_other_dims_is_refused(monkeypatch):
 def test_coverage_columns(from_prior):
     table = bm.coverage(from_prior)
     assert list(table.columns) == COLUMNS
-    assert list(table.index) == QUANTITIES
+    assert list(table.index) == [*QUANTITIES, "log_density"]
     assert table.index.name == "quantity"
     assert table.notna().all(axis=None)
     assert table.attrs["n"] == 6

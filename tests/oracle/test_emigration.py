@@ -216,7 +216,7 @@ def implied_mean(study, data, point, component, **options):
         moved.estimate[where] += shift
         terms = study.log_likelihood(moved, point, **options)
         density.append(float(terms.sel(component=component)[0]))
-    error = oracle.standard_error(low, high, component)
+    error = oracle.standard_error(low, high, component, own=float(data.residual_error[0]))
     return float(data.estimate[where]) + (density[0] - density[1]) * error**2 / 2
 
 

@@ -5,10 +5,10 @@ import math
 
 import numpy as np
 import pytest
+from oracle import emigration as oracle
 
 import bayesmig as bm
 from bayesmig.models.emigration.design import observations
-from oracle import emigration as oracle
 
 STUDY = bm.load_study("emigration")
 LOST = 3  # in the order of `oracle.COMPONENTS`
