@@ -349,8 +349,7 @@ def _one(ready: Compiled, job: Job, draws: int, tune: int) -> xr.Dataset:
     """Refit one simulated data set and set its draws against the truth."""
     model = job.built.model
     density = ready.graph.bind(model, job.seed, job.held)
-    settings = {**ready.study.sampling, **ready.priors.sampling}
-    settings = {k: v for k, v in settings.items() if k not in ("draws", "tune")}
+    settings = {k: v for k, v in ready.sampling.items() if k not in ("draws", "tune")}
     raw = density.sample(
         seed=job.seed, progress=False, draws=draws, tune=tune, chains=1, **settings
     )

@@ -147,6 +147,14 @@ class Selects(Protocol):
 
 
 @runtime_checkable
+class Tunes(Protocol):
+    """Of ``graph.py``, optional: how a graph is best sampled depends on what is in it."""
+
+    def sampling(self, model: pm.Model) -> Mapping[str, Any]:
+        """Return settings, as of `Study.sampling`, in whose place those of priors and users come."""
+
+
+@runtime_checkable
 class Rebases(Protocol):
     """Of ``estimands.py``, optional: another reference after fitting."""
 

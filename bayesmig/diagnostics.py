@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RHAT, ESS, BFMI = 1.01, 400, 0.3
+SLOW = 4  # times as many draws, from which longer trajectories are worth trying
 FEWEST = 4  # draws that a diagnostic needs
 
 
@@ -105,9 +107,13 @@ def problems(fitted: xr.DataTree) -> list[str]:
 
 
 def _advice(fitted: xr.DataTree, found: Mapping[str, Any]) -> str:
-    """Say what to try."""
+    """Say what to try: draws for half as many effective ones again as are asked for, or twice."""
     said = fitted.attrs
-    longer = f"longer chains (draws={2 * int(said['draws'])}, tune={2 * int(said['tune'])})"
+    least = min((found[m]["worst"] for m in ("ess_bulk", "ess_tail") if m in found), default=ESS)
+    times = max(2, math.ceil(1.5 * ESS / max(least, 1.0)))
+    longer = f"longer chains (draws={times * int(said['draws'])}, tune={2 * int(said['tune'])})"
+    if times >= SLOW:
+        longer += ", or longer trajectories (sampling={'extra_doublings': 1})"
     if found["divergences"] or found.get("bfmi", 1.0) < BFMI:
         return f"try sampling={{'target_accept': 0.99}}, narrower priors of scales, or {longer}"
     return f"try {longer}"

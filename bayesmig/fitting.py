@@ -376,7 +376,7 @@ def _rescued(start: xr.DataTree, density: NativeDensity, raw: xr.DataTree) -> Pa
 
 def _settings(ready: Compiled, asked: Mapping[str, Any]) -> tuple[int, int, int, dict[str, Any]]:
     """Draws, tuning draws, chains and nutpie's settings: what was asked for, else the study's."""
-    settings = {**ready.study.sampling, **ready.priors.sampling, **(asked.get("sampling") or {})}
+    settings = {**ready.sampling, **(asked.get("sampling") or {})}
     usual = {"draws": settings.pop("draws", 1000), "tune": settings.pop("tune", 1000), "chains": 4}
     chosen = {name: usual[name] if asked.get(name) is None else asked[name] for name in usual}
     for name, value in chosen.items():

@@ -7,7 +7,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bayesmig import attrs, compiled, evaluate
+from bayesmig import attrs, compiled, contract, evaluate
 from bayesmig.errors import DataWarning, StudyError
 from bayesmig.priors import PriorSet, read_text
 from bayesmig.saving import data_of
@@ -39,6 +39,13 @@ class Built:
     priors: PriorSet
     options: dict[str, Any]
     model: pm.Model
+
+    @property
+    def sampling(self) -> dict[str, Any]:
+        """Settings of the sampler: the study's, those of this graph, those of the prior set."""
+        graph = self.study.part("graph")
+        own = graph.sampling(self.model) if isinstance(graph, contract.Tunes) else {}
+        return {**self.study.sampling, **own, **self.priors.sampling}
 
     def prior_estimands(self, seed: int) -> xr.Dataset:
         """Draw the estimands from the prior: dims (chain, draw, ...), one chain."""

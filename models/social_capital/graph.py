@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from bayesmig.priors import PriorSet
 
+CROWDED = 0.5  # free parameters for each person, from which trajectories are longer
 Intercepts = Literal["independent", "correlated", "independent_contrasts", "shared"]
 Pooling = Literal["partial", "complete", "none"]
 
@@ -176,6 +177,18 @@ def build(
             dims=("row", "outcome"),
         )
     return model
+
+
+def sampling(model: pm.Model) -> dict[str, Any]:
+    """Return settings for graphs with more effects of groups than the people can tell apart.
+
+    Thousands of effects of which each is hardly known turn round before the few numbers that
+    they share (their spread, the intercepts) have gone far: trajectories of twice the length have
+    two to four times the effective draws a gradient.
+    """
+    free = sum(int(np.prod(size)) for size in model.eval_rv_shapes().values())
+    people = float(model["people"].get_value().sum())
+    return {"extra_doublings": 1} if free > CROWDED * people else {}
 
 
 def _several(

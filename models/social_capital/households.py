@@ -1,16 +1,18 @@
 """What households do to the printed standard errors: people who share effects, fitted as if not.
 
-    python -m bayesmig.models.social_capital.households
+    python -m bayesmig.models.social_capital.households [NAME ...]
 
 The paper's respondents live in households, and its logit does not know it.  Two answers, both of
-synthetic twins of the paper's size in whose households people share effects: ``results/households``
-has the posterior of one twin as the paper fits it, with municipalities alone, and with households,
-too; ``results/household_errors`` how far the paper's estimates scatter over many twins, beside the
-standard errors that they come with.
+synthetic twins of the paper's size in whose households people share effects: how far the paper's
+estimates scatter over many twins, beside the standard errors that they come with
+(``results/household_errors``), and the posterior of one twin as the paper fits it, with
+municipalities alone, and with households, too (``results/households``,
+``results/household_sampling``).
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -60,32 +62,41 @@ def fits() -> dict[str, xr.DataTree]:
 
 
 def beside(fitted: dict[str, xr.DataTree]) -> pd.DataFrame:
-    """Return means and standard deviations of the printed coefficients, either way.
+    """Compare posteriors of the printed coefficients, without and with households.
 
     Returns
     -------
     DataFrame
-        By contrast and term: of each fit ``mean`` and ``sd``, the ratio of the two standard
-        deviations, and that of means over standard deviations.
+        By contrast and kind of column: how many columns, and the medians over them of the ratio of
+        the two posterior standard deviations, of the two means, and of means in standard
+        deviations (a household's effects given, coefficients are larger).
     """
+    alone, both = (_moments(fit) for fit in fitted.values())
+    ratios = pd.DataFrame(
+        {
+            "sd": both["sd"] / alone["sd"],
+            "mean": both["mean"] / alone["mean"],
+            "mean / sd": (both["mean"] / both["sd"]) / (alone["mean"] / alone["sd"]),
+        }
+    ).reset_index()
+    ratios["columns of"] = ratios.term.map(kind)
+    grouped = ratios.groupby(["contrast", "columns of"], sort=False)
+    found = grouped[["sd", "mean", "mean / sd"]].median().add_prefix("ratio of ")
+    found.insert(0, "columns", grouped.size())
+    return found.reset_index().set_index("contrast")
+
+
+def _moments(fit: xr.DataTree) -> pd.DataFrame:
+    """Posterior means and standard deviations by contrast and term."""
     found = []
     for letter, pair in CONTRASTS.items():
-        draws = [
-            fit["estimands"].to_dataset()["coefficient"].sel(contrast=":".join(pair))
-            for fit in fitted.values()
-        ]
-        alone, both = (
-            pd.DataFrame(
-                {
-                    "mean": one.mean(("chain", "draw")).to_series(),
-                    "sd": one.std(("chain", "draw"), ddof=1).to_series(),
-                }
-            )
-            for one in draws
+        draws = fit["estimands"].to_dataset()["coefficient"].sel(contrast=":".join(pair))
+        table = pd.DataFrame(
+            {
+                "mean": draws.mean(("chain", "draw")).to_series(),
+                "sd": draws.std(("chain", "draw"), ddof=1).to_series(),
+            }
         )
-        table = alone.join(both, lsuffix=", municipalities", rsuffix=", households, too")
-        table["ratio of sd"] = both["sd"] / alone["sd"]
-        table["ratio of mean / sd"] = (both["mean"] / both["sd"]) / (alone["mean"] / alone["sd"])
         found.append(table.rename_axis("term").reset_index().assign(contrast=letter))
     return pd.concat(found).set_index(["contrast", "term"])
 
@@ -131,7 +142,7 @@ def scatter(household_sd: float, twins: int = TWINS) -> pd.DataFrame:
                     "se": spread,
                 }
             )
-    return pd.DataFrame(found)
+    return pd.DataFrame(found).set_index("household_sd")
 
 
 def _ratio(estimates: NDArray[np.float64], errors: NDArray[np.float64]) -> float:
@@ -139,10 +150,16 @@ def _ratio(estimates: NDArray[np.float64], errors: NDArray[np.float64]) -> float
     return float(np.sqrt((estimates.var(0, ddof=1) / (errors**2).mean(0)).mean()))
 
 
-if __name__ == "__main__":
-    of = TABLES.origin(__spec__.name, [], SEED)
-    every = pd.concat([scatter(sd) for sd in SPREADS])
-    print(TABLES.write("results/household_errors", every, of), flush=True)
+def run(name: str) -> dict[str, pd.DataFrame]:
+    """Make the tables of one of the two answers: ``errors`` or ``posterior``."""
+    if name == "errors":
+        return {"household_errors": pd.concat([scatter(sd) for sd in SPREADS])}
     made = fits()
-    print(TABLES.write("results/households", beside(made), of))
-    print(TABLES.write("results/household_sampling", table_of(made, "groups"), of))
+    return {"households": beside(made), "household_sampling": table_of(made, "groups")}
+
+
+if __name__ == "__main__":
+    for each in sys.argv[1:] or ("errors", "posterior"):
+        of = TABLES.origin(__spec__.name, [each], SEED)
+        for table_name, table in run(each).items():
+            print(TABLES.write(f"results/{table_name}", table, of), flush=True)
