@@ -151,7 +151,7 @@ class Tunes(Protocol):
     """Of ``graph.py``, optional: how a graph is best sampled depends on what is in it."""
 
     def sampling(self, model: pm.Model) -> Mapping[str, Any]:
-        """Return settings, as of `Study.sampling`, in whose place those of priors and users come."""
+        """Return settings, as of `Study.sampling`; those of priors and users win over them."""
 
 
 @runtime_checkable

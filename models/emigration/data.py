@@ -20,7 +20,7 @@ import xarray as xr
 from bayesmig import readers
 from bayesmig.errors import DataError, DataWarning, warn
 from bayesmig.models.emigration.doubts import doubts
-from bayesmig.models.emigration.second_generation import residual_error
+from bayesmig.models.emigration.residual import residual_error
 from bayesmig.printed import read as read_published
 
 Panel = Literal["exclusive", "all"]

@@ -58,7 +58,7 @@ def build(
     residual_inflation : float or "by_level"
         Factor on the standard error of non-follow-up, which the report computes as if
         it came from the foreign born and not from the second generation.  The default
-        takes the error that Table 2 lets each level have (`second_generation`); for cells
+        takes the error that Table 2 lets each level have (`residual`); for cells
         of one's own, which have no Table 2, it is the square root of 77,491 foreign born
         over 48,694 second-generation adults.
     second_generation : {"zero", "native_rates"}

@@ -8,6 +8,7 @@ import toy
 from lazily import lazily
 
 import bayesmig as bm
+from bayesmig import contract
 from bayesmig.priors import read_text
 
 pz = lazily("preliz")
@@ -495,6 +496,31 @@ def test_a_wrong_file_is_refused(study, tmp_path, case):
 def test_missing_file(study, tmp_path, kind):
     path = tmp_path / "nowhere.toml"
     assert str(path) in said(study.priors, kind(path))
+
+
+def test_a_graph_may_say_how_it_is_best_sampled(monkeypatch, tmp_path):
+    """Of `contract.Tunes`: over the study's settings, under the set's and the call's."""
+    study, data = toy.study, toy.study.example()
+    graph, seen = study.part("graph"), []
+
+    def sampling(model):
+        seen.append(model["slope"].name)
+        return {"target_accept": 0.93, "maxdepth": 7, "draws": 15}
+
+    monkeypatch.setattr(graph, "sampling", sampling, raising=False)
+    assert isinstance(graph, contract.Tunes)
+    found = bm.compile(study, data).sampling
+    assert found == {**study.sampling, "target_accept": 0.93, "maxdepth": 7, "draws": 15}
+    assert seen == ["slope"]
+    path = tmp_path / "mine.toml"
+    path.write_text("[sampling]\ntarget_accept = 0.91\n", encoding="utf-8")
+    with pytest.warns(bm.ConvergenceWarning):
+        fitted = bm.fit(
+            study, data, path, tune=30, chains=2, progress=False, sampling={"maxdepth": 6}
+        )
+    said = json.loads(fitted.attrs["sampler_settings"])
+    assert said == {"target_accept": 0.91, "maxdepth": 6}
+    assert fitted["posterior"].sizes["draw"] == 15
 
 
 def test_options_of_a_file_are_checked(study, cells, tmp_path):

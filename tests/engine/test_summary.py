@@ -1,5 +1,7 @@
 """Every estimand in one table, whether somebody printed it or not."""
 
+import json
+
 import numpy as np
 import pytest
 from toy.fits import toy_fit
@@ -114,3 +116,25 @@ def test_a_shell_prints_it(tmp_path):
 def test_an_unknown_quantity(function):
     with pytest.raises(bm.StudyError, match="unknown quantity 'slop' .did you mean 'slope'"):
         function(toy_fit(), quantity="slop")
+
+
+# What is wrong with draws, and what to try
+
+
+@pytest.mark.parametrize(
+    ("bulk", "tail", "times", "trajectories"),
+    [(399.0, 900.0, 2, False), (230.0, 500.0, 3, False), (700.0, 99.0, 7, True)],
+)
+def test_advice_says_how_many_draws_are_needed(bulk, tail, times, trajectories):
+    """Half as many effective draws again as are asked for (400), by the worst that there are."""
+    found = {
+        "divergences": 0,
+        "ess_bulk": {"worst": bulk, "variable": "a", "beyond": int(bulk < 400)},
+        "ess_tail": {"worst": tail, "variable": "b", "beyond": int(tail < 400)},
+        "bfmi": 0.9,
+    }
+    fitted = toy_fit().copy()
+    fitted.attrs |= {"diagnostics": json.dumps(found), "draws": 1000, "tune": 500}
+    advice = bm.problems(fitted)[-1]
+    assert advice.startswith(f"try longer chains (draws={times}000, tune=1000)")
+    assert ("sampling={'extra_doublings': 1}" in advice) == trajectories

@@ -402,7 +402,7 @@ def test_predictive_of_one_cell(study):
     ]
     widths = [34.6 - 33.8, 15.1 - 14.5, 0.9 - 0.7, (14.7 - 14.0), 1.1 - 0.9]  # Table 4
     errors = [width / (2 * 1.6448536269514722) for width in widths]
-    errors[3] = float(data.residual_error[0])  # see test_second_generation
+    errors[3] = float(data.residual_error[0])  # see test_residual
     for k in range(5):
         error = math.hypot(errors[k], 0.1 / math.sqrt(12))
         sample = draws[:, 0, k]

@@ -13,7 +13,13 @@ from social_capital_fits import STUDY
 import bayesmig as bm
 from bayesmig import attrs, evaluate
 from bayesmig.contract import Predicts
-from bayesmig.models.social_capital import estimands, population, prediction, probabilities
+from bayesmig.models.social_capital import (
+    estimands,
+    graph,
+    population,
+    prediction,
+    probabilities,
+)
 from bayesmig.models.social_capital.design import design, of_fit
 from bayesmig.models.social_capital.logit import probabilities as softmax
 from bayesmig.saving import without_respondents
@@ -381,6 +387,24 @@ def test_households_of_the_twin_share_effects_only_if_asked():
     assert alike(some) > 2 * alike(plain)
     assert "household_sd must be a number" in said(bm.DataError, STUDY.simulate, household_sd=-1.0)
     assert "without strata" in said(bm.DataError, STUDY.simulate, household_sd=1.0, tables=2)
+
+
+# How it is sampled
+
+
+@pytest.mark.parametrize(
+    ("group", "crowded"),
+    [("village", False), ("home", True), (BOTH, True)],
+    ids=["5 villages", "60 homes", "both"],
+)
+def test_trajectories_are_longer_where_groups_have_more_effects_than_people_tell_apart(
+    group, crowded
+):
+    """Of 160 people: 15 effects of villages, 180 of homes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bm.DataWarning)
+        model = STUDY.build(STUDY.dataset(villagers()), group=group, **ASKED)
+    assert graph.sampling(model) == ({"extra_doublings": 1} if crowded else {})
 
 
 # A whole fit
