@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 from studies.emigration.printed_cells import COMPONENTS, SEXES, Z90, printed, said
 
+from bayesmig.models.emigration import recovery
 from bayesmig.models.emigration.simulate import printed_shares
 
 
@@ -148,3 +149,21 @@ def test_censored_cells_print_zero_or_a_positive_number(study):
             assert float(at.ci_low) == float(at.ci_high) == float(at.estimate)
             found.add(round(float(at.estimate), 1))
     assert {0.0, 0.1} <= found  # the truth is 0.1, a few rounding errors wide
+
+
+def test_truths_of_the_recovery_are_additive_but_for_a_scatter():
+    """Emigration by origin, sex and age adds up, but for 0.7 points; nothing else moves."""
+    truths = [recovery.additive(seed) for seed in range(30)]
+    shares = xr.concat([truth["share"] for truth in truths], "run")
+    np.testing.assert_allclose(shares.sum("fate"), 1)
+    assert float(shares.min()) >= 0
+    still = shares.sel(fate=["died", "moved", "lost"])
+    assert float(still.std("run").max()) < 1e-12
+    emigrated = 100 * shares.sel(fate="emigrated")
+    high = emigrated.mean("run") > 2.5  # where nothing is cut off at 0.1 %
+    assert float(emigrated.std("run").where(high).mean()) == pytest.approx(0.7, rel=0.1)
+    mean = emigrated.mean("run").where(high)
+    sexes = [mean.sel(cell=mean.sex == sex).values for sex in ("Male", "Female")]
+    gaps = sexes[0] - sexes[1]  # the same in every origin and age
+    assert np.isfinite(gaps).sum() > 5
+    assert np.nanstd(gaps) < 3 * 0.7 * np.sqrt(2 / 30)
