@@ -18,7 +18,8 @@ from bayesmig.showing import Comparison
 USUAL = 0.95  # probability of the posterior's interval where print, or a user's file, has none
 COLUMNS = (
     "quantity coordinates units published published_low published_high published_prob mean sd low "
-    "high ci_prob difference_se overlap width_ratio contraction ess r_hat source note"
+    "high ci_prob difference_se difference_sd overlap width_ratio contraction ess r_hat source "
+    "note"
 ).split()
 
 
@@ -129,7 +130,8 @@ def compare(
     DataFrame
         quantity, coordinates, units, published, published_low, published_high, published_prob,
         mean, sd, low, high, ci_prob (equal-tailed interval), difference_se (posterior
-        mean less published, in published standard errors), overlap (of the two
+        mean less published, in published standard errors, which may be too small),
+        difference_sd (the same in posterior standard deviations), overlap (of the two
         intervals: intersection over union), width_ratio (posterior interval over the
         published one at its probability), contraction (the share of the prior's variance
         that the data have taken away), ess (the lower of bulk and tail), r_hat, source,
@@ -297,6 +299,7 @@ def _compare_row(
         "high": high,
         "ci_prob": prob,
         "difference_se": (mean - row["estimate"]) / row["se"] if row["se"] > 0 else np.nan,
+        "difference_sd": (mean - row["estimate"]) / sd if sd > 0 else np.nan,
         "overlap": _overlap((own_low, own_high), (row["ci_low"], row["ci_high"])),
         "width_ratio": (own_high - own_low) / width if width > 0 else np.nan,
         "contraction": _contraction(sd, float(prior_sd[name].sel(at))),

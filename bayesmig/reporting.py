@@ -40,8 +40,9 @@ COLUMNS = {
     "posterior mean": "Mean of the draws, with an interval of equal tails at the probability of "
     "the {kind} one, or at that in brackets.",
     "sd": "Standard deviation of the draws.",
-    "difference": "Posterior mean less the {kind} number, in {kind} standard errors: beyond 2 "
-    "either way they disagree by more than the {kind} interval allows.",
+    "difference": "Posterior mean less the {kind} number, in {kind} standard errors, beyond 2 of "
+    "which they disagree by more than the {kind} interval allows; and in the posterior's standard "
+    "deviations, which is what counts where the {kind} error is too small.",
     "overlap": "What both intervals cover, as a share of what either covers: 1 if they are the "
     "same, 0 if they are apart.",
     "width ratio": "Width of the posterior interval over that of the {kind} one, at the same "

@@ -18,7 +18,8 @@ colors = lazily("matplotlib.colors")
 
 COLUMNS = (
     "quantity coordinates units published published_low published_high published_prob mean sd low "
-    "high ci_prob difference_se overlap width_ratio contraction ess r_hat source note"
+    "high ci_prob difference_se difference_sd overlap width_ratio contraction ess r_hat source "
+    "note"
 ).split()
 QUANTITIES = (
     "emigration net_emigration non_match internal_migration mortality non_follow_up "
@@ -100,6 +101,7 @@ def test_a_row_by_hand(quantity, cell):
         "high": high,
         "ci_prob": 0.9,
         "difference_se": (mean - printed["estimate"]) / se,
+        "difference_sd": (mean - printed["estimate"]) / draws.std(ddof=1),
         "overlap": shared / together,
         "width_ratio": (high - low) / (high_printed - low_printed),
         "contraction": 1 - draws.var(ddof=1) / prior_sd**2,

@@ -68,6 +68,7 @@ def test_the_comparison_is_on_it(page):
             f"{row['low']:.2f}, {row['high']:.2f}",
             f"{row['sd']:.2f}",
             f"{row['difference_se']:+.1f}",
+            f"{row['difference_sd']:+.1f} sd",
             f"{row['overlap']:.2f}",
             f"{row['width_ratio']:.1f}",
             f"{row['contraction']:.2f}",

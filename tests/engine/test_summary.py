@@ -47,7 +47,7 @@ def test_the_numbers_are_those_of_the_draws():
     low, high = np.quantile(draws, [0.025, 0.975])
     assert (row.low, row.high) == pytest.approx((low, high))
     assert np.isnan(
-        row[["published", "difference_se", "overlap", "width_ratio"]].astype(float)
+        row[["published", "difference_se", "difference_sd", "overlap", "width_ratio"]].astype(float)
     ).all()
     assert row.ess > 1
     assert row.r_hat > 0.9
