@@ -30,6 +30,7 @@ _WHERE = {
     "save_fit": "saving",
     "recover": "fitting",
     "discard": "keeping",
+    "across_priors": "priorsets",
     "rebase": "results",
     "prior_predictive": "groups",
     "add_groups": "groups",

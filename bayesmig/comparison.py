@@ -15,6 +15,7 @@ from bayesmig.errors import StudyError, unknown
 from bayesmig.printed import MEASURES, SAMPLE_DIMS, at_label, label_columns
 from bayesmig.showing import Comparison
 
+PRIOR_SETS, PRIOR_SET = "prior_sets", "prior_set"  # a group of posterior means, and its dim
 USUAL = 0.95  # probability of the posterior's interval where print, or a user's file, has none
 COLUMNS = (
     "quantity coordinates units published published_low published_high published_prob mean sd low "
@@ -135,10 +136,11 @@ def compare(
         intervals: intersection over union), width_ratio (posterior interval over the
         published one at its probability), contraction (the share of the prior's variance
         that the data have taken away), ess (the lower of bulk and tail), r_hat, source,
-        note.  Values in the quantity's units, NaN where nothing is printed; ``attrs``
-        name study and data.  One row for each printed number; for a quantity that has
-        none, if no number is printed for these data, and of a user's own data, one for
-        each of its values, as `summary` has them.
+        note; of a fit that has them (`across_priors`) sets_low and sets_high, the least and
+        the greatest posterior mean over prior sets.  Values in the quantity's units, NaN
+        where nothing is printed; ``attrs`` name study and data.  One row for each printed
+        number; for a quantity that has none, if no number is printed for these data, and of
+        a user's own data, one for each of its values, as `summary` has them.
 
     Raises
     ------
@@ -256,6 +258,11 @@ def _compared(
         [_compare_row(row, estimands, prior_sd, ess, rhat, ci_prob, usual) for row in records],
         columns=COLUMNS,
     )
+    if PRIOR_SETS in fitted:
+        means = fitted[PRIOR_SETS].to_dataset()
+        for name, ends in (("sets_low", means.min(PRIOR_SET)), ("sets_high", means.max(PRIOR_SET))):
+            values = [_at(ends[row["quantity"]], row) for row in records]
+            table.insert(table.columns.get_loc("contraction"), name, values)
     table.attrs = {
         name: fitted.attrs[name]
         for name in ("study", "data_title", "synthetic", "own_data")
@@ -275,9 +282,7 @@ def _compare_row(
     usual: float,
 ) -> dict[str, Any]:
     name = row["quantity"]
-    array = estimands[name]
-    dims = [str(dim) for dim in array.dims if dim not in SAMPLE_DIMS]
-    at = {dim: at_label(array, dim, row[dim]) for dim in dims}
+    at = _place(estimands[name], row)
     draws = estimands[name].sel(at).values.ravel()
     own = float(row["ci_prob"]) if row["ci_prob"] > 0 else usual
     prob = own if ci_prob is None else ci_prob
@@ -308,6 +313,16 @@ def _compare_row(
         "source": row["source"],
         "note": row["note"],
     }
+
+
+def _place(array: xr.DataArray, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Labels of an estimand's dims that a row of printed numbers is about."""
+    dims = [str(dim) for dim in array.dims if dim not in SAMPLE_DIMS]
+    return {dim: at_label(array, dim, row[dim]) for dim in dims}
+
+
+def _at(array: xr.DataArray, row: Mapping[str, Any]) -> float:
+    return float(array.sel(_place(array, row)))
 
 
 def interval(draws: np.ndarray, prob: float) -> tuple[float, float]:

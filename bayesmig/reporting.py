@@ -47,6 +47,8 @@ COLUMNS = {
     "same, 0 if they are apart.",
     "width ratio": "Width of the posterior interval over that of the {kind} one, at the same "
     "probability: above 1 the model is less certain.",
+    "over prior sets": "The least and the greatest posterior mean over the study's prior sets: far "
+    "apart, the prior decides.",
     "contraction": "The share of the prior's variance that the data have taken away: near 1 the "
     "data decide, near 0 the prior does.",
     "ESS": "Effective draws, the lower of bulk and tail: independent draws that would say as much. "
@@ -110,7 +112,7 @@ def report(fitted: xr.DataTree, folder: str | Path, fewest: int = 5) -> Path:
         heading=data_title(fitted.attrs) if own else study.title,
         own=own,
         kind=_kind(own),
-        columns=_columns(own, any(part["beside"] for part in parts)),
+        columns=_columns(own, *(any(part[k] for part in parts) for k in ("beside", "across"))),
         attrs=fitted.attrs,
         today=datetime.datetime.now(datetime.UTC).date().isoformat(),
         made=str(fitted.attrs.get("made", "")),
@@ -171,14 +173,15 @@ def _kind(own: bool) -> str:
     return "given" if own else "printed"
 
 
-def _columns(own: bool, beside: bool) -> dict[str, str]:
+def _columns(own: bool, beside: bool, across: bool) -> dict[str, str]:
     """A sentence on each column of a comparison."""
     names = {"kind": _kind(own), "source": "the data give" if own else "the paper prints"}
     of_print = ("{kind}", "difference", "overlap", "width ratio")
+    absent = {*(() if beside else of_print), *(() if across else ("over prior sets",))}
     return {
         name.format(**names): words.format(**names)
         for name, words in COLUMNS.items()
-        if beside or name not in of_print
+        if name not in absent
     }
 
 
@@ -191,6 +194,7 @@ def _part(fitted: xr.DataTree, name: str, rows: pd.DataFrame) -> dict[str, Any]:
         "file": re.sub(r"\W+", "_", name),
         "what": ", ".join(dims) or "number",
         "beside": bool(rows.published.notna().any()),
+        "across": "sets_low" in rows,
         "rows": rows.to_dict("records"),
         "table": rows.drop(columns=["label", "decimals"]),
     }

@@ -57,8 +57,9 @@ def rebase(fitted: xr.DataTree, reference: str) -> xr.DataTree:
     data = data_of(fitted, "rebase")
     table = study.targets(data, estimands)
     changed = fitted.copy()
-    if "prior_sd" in changed:
-        del changed["prior_sd"]
+    for group in ("prior_sd", "prior_sets"):  # of the estimands against the other reference
+        if group in changed:
+            del changed[group]
     changed["estimands"] = xr.DataTree(estimands)
     changed["published"] = xr.DataTree(as_dataset(table))
     changed.attrs = {**fitted.attrs, "reference": reference}

@@ -98,7 +98,10 @@ def comparison_rows(comparison: pd.DataFrame) -> dict[str, Rows]:
             cells[f"posterior{_percent(table.ci_prob)}"] = _with_interval(
                 row["mean"], row.low, row.high, row.decimals
             )
-            if beside:
+            if "sets_low" in table:
+                ends = (f"{end:,.{row.decimals}f}" for end in (row.sets_low, row.sets_high))
+                cells["prior sets"] = " to ".join(ends)
+            elif beside:
                 cells["wider by"] = _or_blank(row.width_ratio, 1)
             else:
                 cells |= {"ESS": _or_blank(row.ess, 0), "R-hat": _or_blank(row.r_hat, 3)}
