@@ -74,8 +74,7 @@ notebooks-full: $(READY)
 
 # the coverage tables of the model cards
 calibrate: $(READY)
-	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth prior --priors calibration
-	$(RUN) -m bayesmig calibrate emigration --example table=10,11 --n 200 --truth example
+	$(RUN) -m bayesmig.models.emigration.recovery
 	$(RUN) -m bayesmig.models.social_capital.recovery
 	$(RUN) -m bayesmig.models.transnationalism.recovery
 	$(RUN) -m bayesmig.models.snapshot.recovery
