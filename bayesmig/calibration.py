@@ -425,7 +425,7 @@ def _together(found: xr.Dataset) -> xr.DataArray:
     whole = found.to_dataarray("quantity")
     for name, each in found.data_vars.items():
         for dim in set(whole.dims) - set(each.dims) - {"quantity"}:
-            first = xr.DataArray(np.arange(whole.sizes[dim]) == 0, dims=dim)
+            first = xr.DataArray(np.arange(whole.sizes[dim]) == 0, dims=(dim,))
             whole = whole.where((whole["quantity"] != name) | first)
     return whole
 

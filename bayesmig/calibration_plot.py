@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bayesmig.calibration import ranks
 from bayesmig.drawing import INK, POSTERIOR, PRIOR, blank, broken, styled, titled
@@ -54,7 +54,7 @@ def plot_calibration(found: xr.Dataset, quantity: str | Sequence[str] | None = N
     ... )
     >>> figure = bm.plot_calibration(found, "emigration")
     """
-    from arviz_stats.ecdf_utils import ecdf_pit
+    from arviz_stats import ecdf_utils
 
     one_each = ranks(found)
     asked = [quantity] if isinstance(quantity, str) else list(quantity or one_each)
@@ -68,7 +68,8 @@ def plot_calibration(found: xr.Dataset, quantity: str | Sequence[str] | None = N
     figure = blank(0.6 + WIDTH * columns, 0.9 + 1.9 * rows)
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for axis, name in zip(axes, asked, strict=False):
-        at, ecdf, low, high = ecdf_pit(one_each[name], BAND, SIMULATIONS)
+        bands: Any = ecdf_utils.ecdf_pit  # without types
+        at, ecdf, low, high = bands(one_each[name], BAND, SIMULATIONS)
         axis.fill_between(at, low - at, high - at, color=PRIOR, alpha=0.25, lw=0, step="mid")
         axis.axhline(0, color=INK, lw=0.6)
         axis.plot(at, ecdf - at, color=POSTERIOR, lw=1.4, drawstyle="steps-mid")

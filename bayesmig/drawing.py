@@ -98,7 +98,7 @@ def new_figure(fitted: xr.DataTree, panels: int, title: str = "") -> tuple[Figur
     return titled(figure, fitted, title), axes
 
 
-def titled(figure: Figure, fitted: xr.DataTree, title: str = "") -> Figure:
+def titled(figure: Figure, fitted: xr.DataTree | xr.Dataset, title: str = "") -> Figure:
     """Say what a figure shows, and of which data."""
     words = "\n".join(filter(None, (title, data_title(fitted.attrs))))
     figure.suptitle(words, x=0.01, ha="left", fontsize=11, parse_math=False)
