@@ -17,7 +17,10 @@ from pathlib import Path
 
 import pandas as pd
 
-NOT_CODE = (":(exclude,top)*/calibration/*.csv", ":(exclude,top)*/results/*.csv")
+NOT_CODE = tuple(
+    f":(exclude,top){path}"
+    for path in ("*/calibration/*.csv", "*/results/*.csv", "benchmarks/*.json")
+)
 TABLE = re.compile(r"(<!-- (?P<name>[a-z]+/\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
