@@ -83,12 +83,13 @@ calibrate: $(READY)
 cards: $(READY)
 	$(RUN) -m bayesmig.stored models/*/
 
-# seconds to the first draw, cold and warm; the snapshot model, the multinomial logit and counted
-# persons against peers
+# seconds to the first draw, cold and warm; the snapshot model, the multinomial logit (with several
+# columns of groups, too) and counted persons against peers
 bench: $(READY)
 	$(RUN) benchmarks/start.py
 	$(RUN) benchmarks/snapshot.py
 	$(RUN) benchmarks/multinomial_logit.py
+	$(RUN) benchmarks/multilevel.py
 	$(RUN) benchmarks/emigration_microdata.py
 
 $(READY): pyproject.toml constraints.txt
