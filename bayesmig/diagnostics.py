@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RHAT, ESS, BFMI = 1.01, 400, 0.3
-SLOW = 4  # times as many draws, from which longer trajectories are worth trying
+SLOW = 0.1  # effective draws for each draw, below which longer trajectories are worth trying
 FEWEST = 4  # draws that a diagnostic needs
 
 
@@ -79,7 +79,7 @@ def problems(fitted: xr.DataTree) -> list[str]:
     --------
     >>> import bayesmig as bm
     >>> bm.problems(fit)[-1]  # of 2 chains of 300 draws
-    'try longer chains (draws=600, tune=600)'
+    'try longer chains (draws=1200, tune=600)'
     """
     found, words = attrs.unpack(fitted.attrs, "diagnostics", dict), []
     if fitted.attrs["interrupted"]:
@@ -112,7 +112,7 @@ def _advice(fitted: xr.DataTree, found: Mapping[str, Any]) -> str:
     least = min((found[m]["worst"] for m in ("ess_bulk", "ess_tail") if m in found), default=ESS)
     times = max(2, math.ceil(1.5 * ESS / max(least, 1.0)))
     longer = f"longer chains (draws={times * int(said['draws'])}, tune={2 * int(said['tune'])})"
-    if times >= SLOW:
+    if least < SLOW * int(said["chains"]) * int(said["draws"]):
         longer += ", or longer trajectories (sampling={'extra_doublings': 1})"
     if found["divergences"] or found.get("bfmi", 1.0) < BFMI:
         return f"try sampling={{'target_accept': 0.99}}, narrower priors of scales, or {longer}"

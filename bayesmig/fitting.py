@@ -195,9 +195,9 @@ def refit(
     Examples
     --------
     >>> import bayesmig as bm
-    >>> mine = {"intercept": {"dist": "Normal", "mu": -3, "sigma": 0.5}}
+    >>> mine = {"factor_scale": {"dist": "LogNormal", "mu": -1, "sigma": 0.5}}
     >>> bm.refit(fit, mine, progress=False).attrs["prior_set"]
-    'default with intercept'
+    'default with factor_scale'
     """
     start = fitted if isinstance(fitted, Compiled) else compiled_from(fitted)
     many_priors = priors if isinstance(priors, list) else [priors]

@@ -54,8 +54,8 @@ def across_priors(
     Examples
     --------
     >>> import bayesmig as bm
-    >>> fit = bm.across_priors(fit, ["wide"], draws=300, tune=300, progress=False)
-    >>> bm.compare(fit, quantity="emigration")[["sets_low", "mean", "sets_high"]].shape
+    >>> more = bm.across_priors(fit, ["wide"], progress=False)
+    >>> bm.compare(more, quantity="emigration")[["sets_low", "mean", "sets_high"]].shape
     (4, 3)
     """
     study, own = load_study(fitted.attrs["study"]), str(fitted.attrs["prior_set"])

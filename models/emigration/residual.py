@@ -61,7 +61,7 @@ def residual_error(data: xr.Dataset) -> xr.DataArray:
     >>> import bayesmig as bm
     >>> cells = bm.load_study("emigration").example(table=13)
     >>> cells["residual_error"].sel(cell=["Europe", "Africa"]).values.round(1).tolist()
-    [0.7, 3.5]
+    [0.8, 3.5]
     """
     import xarray as xr
 

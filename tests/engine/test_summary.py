@@ -134,7 +134,7 @@ def test_advice_says_how_many_draws_are_needed(bulk, tail, times, trajectories):
         "bfmi": 0.9,
     }
     fitted = toy_fit().copy()
-    fitted.attrs |= {"diagnostics": json.dumps(found), "draws": 1000, "tune": 500}
+    fitted.attrs |= {"diagnostics": json.dumps(found), "draws": 1000, "tune": 500, "chains": 2}
     advice = bm.problems(fitted)[-1]
     assert advice.startswith(f"try longer chains (draws={times}000, tune=1000)")
     assert ("sampling={'extra_doublings': 1}" in advice) == trajectories

@@ -7,22 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from lazily import lazily
 from said import said
 from social_capital_fits import STUDY
 
 import bayesmig as bm
 from bayesmig import attrs, evaluate
 from bayesmig.contract import Predicts
-from bayesmig.models.social_capital import (
-    estimands,
-    graph,
-    population,
-    prediction,
-    probabilities,
-)
+from bayesmig.models.social_capital import estimands, population, prediction, probabilities
 from bayesmig.models.social_capital.design import design, of_fit
 from bayesmig.models.social_capital.logit import probabilities as softmax
 from bayesmig.saving import without_respondents
+
+graph = lazily("bayesmig.models.social_capital.graph")
 
 ASKED = {"formula": "age + sex", "outcome": "fate", "reference": "w"}
 BOTH = ["home", "village"]
