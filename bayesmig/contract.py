@@ -187,7 +187,10 @@ class Predicts(Protocol):
     def drawn(
         self, fitted: xr.DataTree, table: pd.DataFrame, *, group: str, draws: int, seed: int
     ) -> xr.DataArray:
-        """Return one outcome drawn for each draw and person (draw, person)."""
+        """Return one outcome drawn for each draw and person (draw, person).
+
+        Where a person has several outcomes at once, one of each: (draw, person, outcome).
+        """
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmig import contract
-from bayesmig.drawing import SERIES, Series, blank, styled, titled
+from bayesmig.drawing import SERIES, Series, blank, broken, styled, titled
 from bayesmig.errors import StudyError, unknown
 from bayesmig.prediction import DRAWS, grid, levels, predict
 from bayesmig.study import load_study
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 POINTS = 40  # along a number
 INTERVAL = 0.9
 APART = 0.08  # of points of the same level
-WIDTH = 3.4  # inches, of a panel
+WIDTH, LETTERS = 3.4, 32  # inches of a panel, and of a line of its label
 
 
 @styled
@@ -88,7 +88,7 @@ def plot_effects(
             axis.set_xticks(np.arange(len(known)), [str(v) for v in known], parse_math=False)
         axis.set_title(str(outcome), parse_math=False)
         axis.set_xlabel(covariate, parse_math=False)
-    axes[0].set_ylabel(chance.attrs["units"], parse_math=False)
+    axes[0].set_ylabel(broken(chance.attrs["units"], LETTERS), parse_math=False)
     if lines:
         for text in axes[0].legend().get_texts():
             text.set_parse_math(False)

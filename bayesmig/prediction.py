@@ -54,7 +54,8 @@ def predict(
     Returns
     -------
     DataArray (draw, person, outcome), or (draw, person) if drawn
-        With ``units`` if expected.
+        With ``units`` if expected.  Where a person has several outcomes at once, what is
+        drawn has the dim ``outcome`` too.
 
     Raises
     ------
