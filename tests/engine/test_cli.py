@@ -292,7 +292,7 @@ def test_calibrate(shell, truth):
     )  # fmt: skip
     lines = [line for line in out.splitlines() if line.startswith("|")]
     assert lines[0].startswith("| quantity | inside 50% | se 50% | inside 90% |")
-    assert len(lines) == 2 + 7
+    assert len(lines) == 2 + 7 + (truth == "prior")  # and the log density of parameters and data
     kind = "drawn from the prior" if truth == "prior" else "given"
     assert f"2 data sets, truth {kind}, " in out
 
