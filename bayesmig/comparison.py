@@ -136,11 +136,11 @@ def compare(
         intervals: intersection over union), width_ratio (posterior interval over the
         published one at its probability), contraction (the share of the prior's variance
         that the data have taken away), ess (the lower of bulk and tail), r_hat, source,
-        note; of a fit that has them (`across_priors`) sets_low and sets_high, the least and
-        the greatest posterior mean over prior sets.  Values in the quantity's units, NaN
-        where nothing is printed; ``attrs`` name study and data.  One row for each printed
-        number; for a quantity that has none, if no number is printed for these data, and of
-        a user's own data, one for each of its values, as `summary` has them.
+        note.  Values in the quantity's units, NaN where nothing is printed; ``attrs`` name
+        study and data.  One row for each printed number; for a quantity that has none, if
+        no number is printed for these data, and of a user's own data, one for each of its
+        values, as `summary` has them.  A fit of `across_priors` has sets_low and sets_high,
+        too: the least and the greatest posterior mean over prior sets.
 
     Raises
     ------
