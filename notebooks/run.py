@@ -7,11 +7,13 @@ python notebooks/run.py snapshot   only this one
 
 import os
 import sys
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import nbformat
+from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient
 
 
@@ -19,12 +21,13 @@ def execute(path, store):
     """Execute a notebook, perhaps store its output; say how long it took."""
     began = time.perf_counter()
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(
-        notebook,
-        timeout=3600,
-        kernel_name="python3",
-        resources={"metadata": {"path": path.parent}},
-    ).execute()
+    with tempfile.TemporaryDirectory() as folder:
+        # no ports: of two kernels that look for free ones at once both may take the same
+        kernel = AsyncKernelManager(
+            kernel_name="python3", transport="ipc", connection_file=f"{folder}/kernel.json"
+        )
+        where = {"metadata": {"path": path.parent}}
+        NotebookClient(notebook, km=kernel, timeout=3600, resources=where).execute()
     if store:
         for cell in notebook.cells:  # when it ran is no part of what it shows
             cell.metadata.pop("execution", None)
