@@ -26,6 +26,7 @@ from bayesmig.threads import one_thread
 
 PROBABILITIES = (0.5, 0.9)
 RANKS = 100  # draws kept for a rank, thinned so that they are nearly independent
+KEPT = Path("out", "calibration")  # where tables of cards in the making are, until they are whole
 LOG_DENSITY = "log_density"  # of parameters and data together: a quantity that knows the data
 
 
@@ -237,6 +238,34 @@ def ranks(found: xr.Dataset) -> dict[str, np.ndarray]:
         if picked:
             each[str(quantity)] = np.array(picked)
     return each
+
+
+def recovery(study: str, data: xr.Dataset, *, draws: int, **how: Any) -> pd.DataFrame:
+    """Calibrate, and return `coverage` with what it rests on, as cards store it.
+
+    Parameters
+    ----------
+    study : str
+    data : Dataset
+    draws : int
+        Of each refit, and as many to tune.
+    **how
+        Of `calibrate`.  What is finished is kept below ``out`` until all is.
+
+    Returns
+    -------
+    DataFrame
+        One row for each estimand; data sets, divergences in all, steps a draw.  Where all
+        data sets have the same truth, single numbers have it in the column ``truth``.
+    """
+    found = calibrate(study, data, draws=draws, tune=draws, keep=KEPT, **how)
+    table = to_store(found)
+    truth = found.truth
+    if found.attrs["truth"] == "given" and set(truth.dims) == {"quantity", "simulation"}:
+        first = truth.isel(simulation=0)
+        if (truth == first).all():
+            table.insert(0, "truth", first.to_series()[table.index])
+    return table
 
 
 def to_store(found: xr.Dataset) -> pd.DataFrame:

@@ -199,6 +199,43 @@ def grid(own: pd.DataFrame, weight: NDArray[np.float64], conditional: Any) -> pd
     return pd.DataFrame(found)
 
 
+def thinned(posterior: xr.Dataset, draws: int) -> xr.Dataset:
+    """Return so many of a posterior's draws, evenly thinned, with dims (sample, ...).
+
+    Parameters
+    ----------
+    posterior : Dataset
+        Dims chain and draw, and others.
+    draws : int
+        All that there are, if there are fewer.
+
+    Examples
+    --------
+    >>> dict(thinned(fit["posterior"].to_dataset(), 50)["intercept"].sizes)
+    {'sample': 50, 'outcome': 5}
+    """
+    flat = posterior.stack(sample=("chain", "draw"), create_index=False)
+    at = np.unique(np.linspace(0, flat.sizes["sample"] - 1, draws).round().astype(int))
+    return flat.isel(sample=at).transpose("sample", ...)
+
+
+def draw_labels(chance: xr.DataArray, dim: str, seed: int) -> xr.DataArray:
+    """Return labels (draw, person) drawn with probabilities (draw, person, dim).
+
+    Examples
+    --------
+    >>> fates = {"fate": ["stays", "goes"]}
+    >>> chance = xr.DataArray([[[0.0, 1.0]]], fates, ("draw", "person", "fate"))
+    >>> draw_labels(chance, "fate", seed=1).item()
+    'goes'
+    """
+    ends = chance.transpose("draw", "person", dim).cumsum(dim).values
+    rng = np.random.default_rng((seed, 1))
+    at = (rng.random(ends.shape[:2])[..., None] > ends[..., :-1]).sum(-1)
+    coords = {"draw": np.arange(len(ends))}
+    return xr.DataArray(chance[dim].values[at], coords, ("draw", "person"), name=dim)
+
+
 def levels(column: pd.Series) -> list[Any]:
     """Return the levels of a covariate that somebody has, no and yes; none of numbers.
 
@@ -262,12 +299,12 @@ def _places(table: pd.DataFrame, names: Sequence[str]) -> tuple[NDArray[np.int64
     each = list(dict.fromkeys(rows))
     number = {row: i for i, row in enumerate(each)}
 
-    def labels(word: Any) -> list[str]:
+    def labels(written: Any) -> list[str]:
         return [
-            ", ".join(f"{n}={word(v)}" for n, v in zip(names, row, strict=True)) for row in each
+            ", ".join(f"{n}={written(v)}" for n, v in zip(names, row, strict=True)) for row in each
         ]
 
-    short = labels(_word)
+    short = labels(word)
     return np.array([number[row] for row in rows]), (
         short if len(set(short)) == len(short) else labels(repr)
     )
@@ -314,7 +351,7 @@ def _changes(
             raise StudyError(f"conditional: {name!r} is what the contrast changes")
         first, *others = values
         for value in others:
-            label = f"{name}: {_word(first)} to {_word(value)}"
+            label = f"{name}: {word(first)} to {word(value)}"
             if label in found:
                 label = f"{name}: {first!r} to {value!r}"
             found[label] = (
@@ -345,17 +382,17 @@ def _typical(column: pd.Series, weight: NDArray[np.float64]) -> Any:
 def _as(column: pd.Series, given: Sequence[Any]) -> Any:
     """Values in the type of a column; raise `DataError` for those that it cannot have."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        known = {_word(level): level for level in column.cat.categories}
-        for value in map(_word, given):
+        known = {word(level): level for level in column.cat.categories}
+        for value in map(word, given):
             if value not in known:
                 raise DataError(f"{column.name}: {unknown('level', value, known)}")
-        return pd.Categorical([known[_word(value)] for value in given], dtype=column.dtype)
+        return pd.Categorical([known[word(value)] for value in given], dtype=column.dtype)
     if column.dtype.kind == "b":
         answers = {"True": True, "False": False, "1": True, "0": False}
-        for value in map(_word, given):
+        for value in map(word, given):
             if value not in answers:
                 raise DataError(f"{column.name}: {value!r} is neither True nor False")
-        return np.array([answers[_word(value)] for value in given])
+        return np.array([answers[word(value)] for value in given])
     for value in given:
         if not isinstance(value, Real) or not np.isfinite(float(value)):
             raise DataError(f"{column.name}: {value!r} is no number")
@@ -377,8 +414,14 @@ def _check_bounds(bounds: Mapping[str, tuple[float, float]], table: pd.DataFrame
             )
 
 
-def _word(value: Any) -> str:
-    """Write a value as a label: whole numbers without decimals."""
+def word(value: Any) -> str:
+    """Write a value as a label: whole numbers without decimals.
+
+    Examples
+    --------
+    >>> word(2000.0), word("2000"), word(True)
+    ('2000', '2000', 'True')
+    """
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
         return str(value)
     number = float(value)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +87,24 @@ class Stored:
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"# {of}\n{table.to_csv(float_format='%.6g')}", encoding="utf-8")
         return path
+
+    def make(
+        self, module: str, names: Iterable[str], run: Callable[[str], pd.DataFrame], seed: int
+    ) -> None:
+        """Run and write tables ``calibration/NAME`` one by one, and print where each is.
+
+        Parameters
+        ----------
+        module : str
+            What is run as ``python -m``.
+        names : iterable of str
+        run : callable
+            From a name to its table.
+        seed : int
+        """
+        for name in names:
+            of = self.origin(module, [name], seed)
+            print(self.write(f"calibration/{name}", run(name), of), flush=True)
 
     def read(self, name: str) -> pd.DataFrame:
         """Return a table, the first column its index."""

@@ -13,6 +13,7 @@ from bayesmig.errors import DataError, StudyError, unknown
 from bayesmig.models.emigration.data import factor_names
 from bayesmig.models.emigration.design import FATES, design
 from bayesmig.models.emigration.estimands import UNITS, estimands
+from bayesmig.prediction import draw_labels, thinned
 from bayesmig.saving import data_of
 
 NODES = 21  # of the quadrature over a cell's own term
@@ -56,11 +57,9 @@ def drawn(
     fitted: xr.DataTree, table: pd.DataFrame, *, group: str, draws: int, seed: int
 ) -> xr.DataArray:
     """Return the fate (draw, person) of one person of each cell."""
-    ends = _shares(_hazards(fitted, table, group, draws, seed)).cumsum(-1)
-    rng = np.random.default_rng((seed, 1))
-    at = (rng.random(ends.shape[:2])[..., None] > ends[..., :-1]).sum(-1)
-    coords = {"draw": np.arange(len(ends))}
-    return xr.DataArray(np.array(FATES)[at], coords, ("draw", "person"), name="fate")
+    share = _shares(_hazards(fitted, table, group, draws, seed))
+    chance = xr.DataArray(share, {"fate": list(FATES)}, ("draw", "person", "fate"))
+    return draw_labels(chance, "fate", seed)
 
 
 def _cells(fitted: xr.DataTree) -> xr.Dataset:
@@ -75,9 +74,7 @@ def _hazards(
 ) -> NDArray[np.float64]:
     """Hazards (draw, person, outcome) of the graph, of other cells."""
     data = _cells(fitted)
-    flat = fitted["posterior"].to_dataset().stack(sample=("chain", "draw"), create_index=False)
-    at = np.unique(np.linspace(0, flat.sizes["sample"] - 1, draws).round().astype(int))
-    flat = flat.isel(sample=at).transpose("sample", ...)
+    flat = thinned(fitted["posterior"].to_dataset(), draws)
     levels = _levels(data, table)
     mean = flat["intercept"].values[:, None] + flat["level_effect"].values[:, levels].sum(2)
     if "cell_scale" not in flat:  # one factor: its levels are the cells

@@ -9,7 +9,7 @@ the intervals held the truth, with command, seed and commit.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmig import calibration
+from bayesmig.calibration import recovery
 from bayesmig.models.emigration.data import example
 from bayesmig.models.emigration.design import FATES
 from bayesmig.models.emigration.simulate import printed_shares, simulate
 from bayesmig.stored import Stored
-from bayesmig.study import load_study
 
 TABLES = Stored(Path(__file__).parent)
 SEED, DRAWS, CELLS = 1, 400, (10, 11)
@@ -32,9 +31,14 @@ RUNS: dict[str, Mapping[str, Any]] = {
     # truth from the prior, data through the graph
     "prior": {"n": 300, "priors": "calibration"},
     # truths like the report's, printed as it prints
-    "additive": {"n": 100, "truth": lambda seed: additive(seed)},
-    "printed": {"n": 100, "truth": lambda seed: printed_shares(example(CELLS))},
+    "additive": {"n": 100, "simulate": lambda seed: drawn(additive(seed), seed)},
+    "printed": {"n": 100, "simulate": lambda seed: drawn(printed_shares(example(CELLS)), seed)},
 }
+
+
+def drawn(truth: xr.Dataset, seed: int) -> xr.Dataset:
+    """Simulate the cells of one truth."""
+    return simulate(truth, seed=seed, table=CELLS)
 
 
 def additive(seed: int) -> xr.Dataset:
@@ -56,31 +60,10 @@ def additive(seed: int) -> xr.Dataset:
     return truth.assign(share=share)
 
 
-def run(name: str, workers: int = 2) -> pd.DataFrame:
+def run(name: str) -> pd.DataFrame:
     """Run one of `RUNS` and return its coverage, one row for each estimand."""
-    how = RUNS[name]
-    truth: Callable[[int], xr.Dataset] | None = how.get("truth")
-
-    def drawn(seed: int) -> xr.Dataset:
-        assert truth is not None
-        return simulate(truth(seed), seed=seed, table=CELLS)
-
-    found = calibration.calibrate(
-        load_study("emigration"),
-        example(CELLS),
-        how.get("priors"),
-        n=how["n"],
-        simulate=drawn if truth else None,
-        draws=DRAWS,
-        tune=DRAWS,
-        seed=SEED,
-        workers=workers,
-        progress=False,
-    )
-    return calibration.to_store(found)
+    return recovery("emigration", example(CELLS), draws=DRAWS, seed=SEED, **RUNS[name])
 
 
 if __name__ == "__main__":
-    for each in sys.argv[1:] or RUNS:
-        of = TABLES.origin(__spec__.name, [each], SEED)
-        print(TABLES.write(f"calibration/{each}", run(each), of), flush=True)
+    TABLES.make(__spec__.name, sys.argv[1:] or RUNS, run, SEED)

@@ -2,61 +2,56 @@
 
     python -m bayesmig.models.snapshot.recovery [NAME ...]
 
-simulates survey sets of each of `truths.TRUTHS`, refits each, and stores in
-``calibration/NAME.csv`` how often the intervals held the truth, with command, seed and commit.
+simulates survey sets, of truths from the prior and of each of `truths.TRUTHS`, refits each, and
+stores in ``calibration/NAME.csv`` how often the intervals held the truth, with command, seed and
+commit.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import xarray as xr
 
-from bayesmig import calibration
+from bayesmig.calibration import LOG_DENSITY, recovery
+from bayesmig.models.snapshot.data import example
 from bayesmig.models.snapshot.printed import HEADLINE
+from bayesmig.models.snapshot.simulate import simulate
 from bayesmig.models.snapshot.truths import TRUTHS
 from bayesmig.stored import Stored
-from bayesmig.study import load_study
 
 TABLES = Stored(Path(__file__).parent)
-N, SEED, DRAWS = 50, 1, 200
+SEED, DRAWS = 1, 200
+SETS, GIVEN = 300, 50
+PRIOR: dict[str, Mapping[str, Any]] = {  # truth from the prior, data through the graph
+    "prior": {},
+    "prior_paper": {"parametrization": "paper"},
+}
 
 
-def run(name: str, n: int = N) -> pd.DataFrame:
-    """Simulate and refit survey sets of one truth; return the coverage of the headline numbers.
+def run(name: str) -> pd.DataFrame:
+    """Simulate and refit survey sets; return the coverage of the headline numbers.
 
     Parameters
     ----------
     name : str
-        Of `truths.TRUTHS`.
-    n : int
-        Survey sets.
+        Of `truths.TRUTHS`, or of `PRIOR`.
     """
-    study, truth = load_study("snapshot"), TRUTHS[name]()
+    if name in PRIOR:
+        how = {"n": SETS, "quantity": (*HEADLINE, LOG_DENSITY), **PRIOR[name]}
+        return recovery("snapshot", example(), draws=DRAWS, seed=SEED, **how)
+    truth = TRUTHS[name]()
 
-    def simulate(seed: int) -> xr.Dataset:
-        return study.simulate(truth, seed=seed)
+    def drawn(seed: int) -> xr.Dataset:
+        return simulate(truth, seed=seed)
 
-    found = calibration.calibrate(
-        study,
-        simulate(0),
-        n=n,
-        quantity=HEADLINE,
-        simulate=simulate,
-        draws=DRAWS,
-        tune=DRAWS,
-        seed=SEED,
-        workers=1,
-        progress=False,
-    )
-    table = calibration.to_store(found)
-    table.insert(0, "truth", found.truth.isel(simulation=0).to_series()[table.index])
-    return table
+    how = {"n": GIVEN, "quantity": HEADLINE, "simulate": drawn}
+    return recovery("snapshot", drawn(0), draws=DRAWS, seed=SEED, workers=1, **how)
 
 
 if __name__ == "__main__":
-    for each in sys.argv[1:] or TRUTHS:
-        of = TABLES.origin(__spec__.name, [each], SEED)
-        print(TABLES.write(f"calibration/{each}", run(each), of), flush=True)
+    TABLES.make(__spec__.name, sys.argv[1:] or (*PRIOR, *TRUTHS), run, SEED)

@@ -26,6 +26,7 @@ from bayesmig.models.social_capital.probabilities import (
     squares,
 )
 from bayesmig.models.social_capital.values import text_of
+from bayesmig.prediction import draw_labels
 from bayesmig.saving import data_of
 
 POINTS, DEGREES = 64, 7.0  # of importance sampling of a new group's effects: a Student t
@@ -87,12 +88,7 @@ def drawn(
 ) -> xr.DataArray:
     """Return an outcome (draw, person) drawn for each person."""
     chance = expected(fitted, table, group=group, draws=draws, seed=seed)
-    ends = chance.cumsum("outcome").values
-    rng = np.random.default_rng((seed, 1))
-    at = (rng.random(ends.shape[:2])[..., None] > ends[..., :-1]).sum(-1)
-    return xr.DataArray(
-        chance["outcome"].values[at], {"draw": chance["draw"]}, ("draw", "person"), name="outcome"
-    )
+    return draw_labels(chance, "outcome", seed)
 
 
 def pointwise(fitted: xr.DataTree) -> tuple[xr.DataArray, xr.DataArray]:

@@ -21,6 +21,7 @@ from bayesmig.models.social_capital import people, population
 from bayesmig.models.social_capital.design import Design, of_fit, options_of
 from bayesmig.models.social_capital.logit import probabilities as softmax
 from bayesmig.models.social_capital.values import text_of
+from bayesmig.prediction import thinned
 from bayesmig.saving import data_of
 
 MARGINAL, NEW, OWN = "marginal", "new", "own"
@@ -165,10 +166,8 @@ class Logits:
                     stratum=list(table.strata)
                 )
             posterior = posterior[names].assign(pair)
-        flat = posterior[names].stack(sample=("chain", "draw"), create_index=False)
-        at = np.unique(np.linspace(0, flat.sizes["sample"] - 1, draws).round().astype(int))
-        flat = flat.isel(sample=at).transpose("sample", "stratum", ...)
-        self.draws = len(at)
+        flat = thinned(posterior[names], draws).transpose("sample", "stratum", ...)
+        self.draws = flat.sizes["sample"]
         self.table = table
         alternative = slice(1, None)
         back = np.linalg.inv(table.to_terms)

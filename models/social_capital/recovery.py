@@ -14,44 +14,38 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import xarray as xr
 
-from bayesmig import calibration
+from bayesmig.calibration import recovery
+from bayesmig.models.social_capital.simulate import simulate
 from bayesmig.stored import Stored
-from bayesmig.study import load_study
 
 TABLES = Stored(Path(__file__).parent)
 SEED, DRAWS = 1, 300
 SMALL, WHOLE = {"n": 2500, "municipalities": 25}, {"n": 10_012, "municipalities": 80}
 FIXED = {"priors": "fixed", "intercepts": "independent_contrasts"}
-RUNS: dict[str, tuple[int, Mapping[str, Any], Mapping[str, Any]]] = {  # twins, sizes, options
-    "small_independent": (60, SMALL, {"intercepts": "independent"}),  # the default
-    "small_correlated": (60, SMALL, {"intercepts": "correlated"}),
-    "small_fixed": (60, SMALL, FIXED),
-    "whole_independent": (60, WHOLE, {"intercepts": "independent"}),
-    "whole_fixed": (60, WHOLE, FIXED),
+RUNS: dict[str, tuple[Mapping[str, int], Mapping[str, Any]]] = {  # sizes of twins, and how
+    # truth from the prior, data through the graph
+    "prior": (SMALL, {"n": 300}),
+    # truths given: those of the twin
+    "small_independent": (SMALL, {"n": 60, "intercepts": "independent"}),  # the default
+    "small_correlated": (SMALL, {"n": 60, "intercepts": "correlated"}),
+    "small_fixed": (SMALL, {"n": 60, **FIXED}),
+    "whole_independent": (WHOLE, {"n": 60, "intercepts": "independent"}),
+    "whole_fixed": (WHOLE, {"n": 60, **FIXED}),
 }
 
 
 def run(name: str) -> pd.DataFrame:
     """Run one of `RUNS` and return its coverage, one row for each estimand."""
-    n, sizes, options = RUNS[name]
-    study = load_study("social_capital")
-    found = calibration.calibrate(
-        study,
-        study.simulate(seed=0, **sizes),
-        n=n,
-        simulate=lambda seed: study.simulate(seed=seed, **sizes),
-        draws=DRAWS,
-        tune=DRAWS,
-        seed=SEED,
-        workers=1,
-        progress=False,
-        **options,
-    )
-    return calibration.to_store(found)
+    sizes, how = RUNS[name]
+
+    def twin(seed: int) -> xr.Dataset:
+        return simulate(seed=seed, **sizes)
+
+    given = {} if name == "prior" else {"simulate": twin}
+    return recovery("social_capital", twin(0), draws=DRAWS, seed=SEED, workers=1, **given, **how)
 
 
 if __name__ == "__main__":
-    for each in sys.argv[1:] or RUNS:
-        of = TABLES.origin(__spec__.name, [each], SEED)
-        print(TABLES.write(f"calibration/{each}", run(each), of), flush=True)
+    TABLES.make(__spec__.name, sys.argv[1:] or RUNS, run, SEED)

@@ -9,7 +9,7 @@ often the intervals held the truth, with command, seed and commit.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmig import calibration
+from bayesmig.calibration import LOG_DENSITY, recovery
 from bayesmig.models.transnationalism import simulate as stars
 from bayesmig.models.transnationalism.data import example
 from bayesmig.models.transnationalism.stars import reading
@@ -25,7 +25,7 @@ from bayesmig.stored import Stored
 from bayesmig.study import load_study
 
 TABLES = Stored(Path(__file__).parent)
-N, SEED, DRAWS = 200, 1, 400
+N, SEED, DRAWS = 300, 1, 400
 ESTIMATES = ("coefficient", "standard_error", "base_probability")
 BASES = ("coefficient", "base_probability", "base_count", "dispersion", "category_probability")
 RATES = ("rate", "sample_size")
@@ -65,33 +65,14 @@ ERRORS = (0.003, 30.0)
 RATIOS = (0.2, 10.0)  # of the graph's options weakest and strongest
 
 
-def run(name: str, n: int = N, workers: int = 2) -> pd.DataFrame:
-    """Run one of `RUNS` and return its coverage, one row for each estimand.
-
-    Parameters
-    ----------
-    name : str
-    n : int
-        Simulated data sets.
-    workers : int
-    """
-    how = RUNS[name]
-    study = load_study(how["study"])
-    simulate: Callable[[int], xr.Dataset] | None = how.get("simulate")
-    found = calibration.calibrate(
-        study,
-        study.example(**how.get("which", {})),
-        how.get("priors"),
-        n=n,
-        quantity=how["quantity"],
-        simulate=simulate,
-        draws=DRAWS,
-        tune=DRAWS,
-        seed=SEED,
-        workers=workers,
-        progress=False,
-    )
-    return calibration.to_store(found)
+def run(name: str) -> pd.DataFrame:
+    """Run one of `RUNS` and return its coverage, one row for each estimand."""
+    how = dict(RUNS[name])
+    study = load_study(how.pop("study"))
+    data = study.example(**how.pop("which", {}))
+    if "simulate" not in how:
+        how["quantity"] = (*how["quantity"], LOG_DENSITY)
+    return recovery(study.name, data, n=N, draws=DRAWS, seed=SEED, **how)
 
 
 def printing(seed: int) -> xr.Dataset:
@@ -130,6 +111,4 @@ def printing(seed: int) -> xr.Dataset:
 
 
 if __name__ == "__main__":
-    for each in sys.argv[1:] or RUNS:
-        of = TABLES.origin(__spec__.name, [each], SEED)
-        print(TABLES.write(f"calibration/{each}", run(each), of), flush=True)
+    TABLES.make(__spec__.name, sys.argv[1:] or RUNS, run, SEED)

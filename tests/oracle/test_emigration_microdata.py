@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from microdata_fits import as_fit
 from oracle import emigration_microdata as oracle
 
 import bayesmig as bm
@@ -156,6 +157,64 @@ def test_the_true_cells_are_those_of_the_oracle():
     back = chance.returned[at] * (1 - chance.emigrated[at] - chance.died[at])
     mean = np.average(back, weights=frame.weight[at])
     assert float(returned.sel(cell="Table 7, All, Male")) == pytest.approx(mean)
+
+
+def stacked(points):
+    return {name: np.stack([point[name] for point in points]) for name in points[0]}
+
+
+def profile(person):
+    """A person as a table has it: what moves and is lost with a child is its parent's."""
+    home, child = oracle.household(person), person["age_group"] == "0-14"
+    found = {name: str(person[name]) for name in (*oracle.OWN, "race")}
+    found |= {name: oracle.words(person, name) for name in ("owner", "oversample")}
+    found |= {name: home[name] for name in ("enrolment", "education")}
+    found["health"] = person["health"] or "Not asked"
+    for name in ("generation", "origin", "age_group", "sex"):
+        found[f"parent_{name}"] = person[f"parent_{name}"] if child else "own"
+    return found
+
+
+@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+def test_predictions_are_those_of_each_person(options):
+    """Children with a parent of either generation, adults, and somebody like nobody counted."""
+    _, data = people()
+    model = STUDY.build(data, **options)
+    points = [random_point(model, seed) for seed in (11, 12)]
+    fitted = as_fit(data, model, stacked(points), **options)
+    first = [p for p in persons() if p["generation"] == "first" and p["age"] >= 15][:40]
+    first += [p for p in persons() if p["generation"] == "first" and p["parent_generation"]]
+    new = {**first[0], "race": "Black", "health": "Poor", "country": "China", "origin": "China"}
+    assert {p["parent_generation"] for p in first} >= {"first", "second"}
+    everybody = [*first, new]
+    found = bm.predict(fitted, pd.DataFrame(map(profile, everybody)), draws=2)
+    names = {"emigrated": "emigration", "died": "mortality", "moved": "internal_migration",
+             "lost": "non_follow_up"}  # fmt: skip
+    for d, point in enumerate(points):
+        effects, mortality = as_oracle(model, point)
+        residual = options.get("residual", "probability")
+        for i, person in enumerate(everybody):
+            fates = oracle.fates(person, effects, mortality, residual, **how(point))
+            for fate, outcome in names.items():
+                value = float(found[d, i].sel(outcome=outcome))
+                assert value == pytest.approx(100 * fates[fate], abs=1e-9), (i, fate)
+            back = oracle.probability(person, "returned", effects)
+            back *= 1 - fates["emigrated"] - fates["died"]
+            value = float(found[d, i].sel(outcome="return_immigration"))
+            assert value == pytest.approx(100 * back, abs=1e-9), i
+
+
+@pytest.mark.parametrize("mortality", ["own", "marginal"])
+def test_the_persons_of_a_fit_average_to_its_cells(mortality):
+    data = collapse(panel_of_frame(people()[0], people()[0].attrs), mortality=mortality)
+    model = STUDY.build(data)
+    points = [random_point(model, seed) for seed in (1, 2, 3)]
+    fitted = as_fit(data, model, stacked(points))
+    found = bm.predict(fitted, draws=3).sel(outcome="emigration")
+    weight = data["weight"].values
+    share = [point["cell_share"][list(model.coords["cell"]).index("Table 4, Total")][0]
+             for point in points]  # fmt: skip
+    np.testing.assert_allclose(found.values @ weight / weight.sum(), 100 * np.array(share))
 
 
 COARSE = {"covariates": ("owner", "duration"), "mortality": "marginal"}

@@ -14,6 +14,7 @@ from bayesmig.models.transnationalism.respondents.design import (
     standardised,
 )
 from bayesmig.models.transnationalism.respondents.schema import SQUARE
+from bayesmig.prediction import thinned
 from bayesmig.saving import data_of
 
 SQUARED = f"{SQUARE}_squared"
@@ -102,9 +103,7 @@ def _linear(
     if group != "average":
         raise StudyError(f"these respondents are in no groups: group='average', not {group!r}")
     data = _respondents(fitted)
-    posterior = fitted["posterior"].to_dataset().stack(sample=("chain", "draw"), create_index=False)
-    at = np.unique(np.linspace(0, posterior.sizes["sample"] - 1, draws).round().astype(int))
-    point = posterior.isel(sample=at).transpose("sample", ...)
+    point = thinned(fitted["posterior"].to_dataset(), draws)
     mean = standardised(data)[0].to_series()
     covariate = _covariates(data, table)
     found = {}

@@ -184,7 +184,7 @@ def _terms(data: xr.Dataset, outcome: str, formula: str) -> Terms:
     levels: list[str] = []
     which: list[int] = []
     blocks: list[NDArray[np.float64]] = []
-    for name in _factors(formula):
+    for name in factors_of(formula):
         columns = [_column(data, dim, outcome, name) for dim in dims]
         found = _ordered(data, name, set().union(*(set(column) for column in columns)))
         if len(found) < 2:
@@ -211,8 +211,19 @@ LOOKED_UP = (
 )
 
 
-def _factors(formula: str) -> list[str]:
-    """Names of the factors of a formula, each once."""
+def factors_of(formula: str) -> list[str]:
+    """Return the names of the factors of a formula, each once.
+
+    Raises
+    ------
+    StudyError
+        For a factor that is named twice.
+
+    Examples
+    --------
+    >>> factors_of("country + sex : age_group")
+    ['country', 'sex:age_group']
+    """
     names = [":".join(p.strip() for p in name.split(":")) for name in formula.split("+")]
     names = [name for name in names if name not in ("", "1")]
     if len(set(names)) < len(names):
