@@ -26,7 +26,7 @@ WIDTH, LETTERS = 3.4, 32  # inches of a panel, and of a line of its label
 @styled
 def plot_effects(
     fitted: xr.DataTree,
-    covariate: str,
+    covariate: str | Mapping[str, Sequence[Any]],
     conditional: str | Mapping[str, Sequence[Any]] | None = None,
     *,
     group: str = "average",
@@ -38,8 +38,9 @@ def plot_effects(
     Parameters
     ----------
     fitted : DataTree
-    covariate : str
-        A number, over the range of the fit's people, or the levels of a category.
+    covariate : str or mapping
+        A number, over the range of the fit's people, or the levels of a category.  A mapping
+        gives the values: ``{"age": [20, 40, 60]}``.
     conditional : str or mapping, optional
         One other covariate, a line for each of its values; the rest is typical, as in
         `bayesmig.comparisons`.
@@ -63,6 +64,11 @@ def plot_effects(
     if part is None:
         raise StudyError(f"study {fitted.attrs['study']!r} predicts nobody")
     own, weight = part.people(fitted)
+    asked: Sequence[Any] | None = None
+    if not isinstance(covariate, str):
+        if len(covariate) != 1:
+            raise StudyError(f"covariate: one, got {', '.join(map(str, covariate)) or 'none'}")
+        [(covariate, asked)] = covariate.items()
     if covariate not in own:
         raise StudyError(unknown("covariate", covariate, map(str, own.columns)))
     lines = dict.fromkeys([conditional]) if isinstance(conditional, str) else conditional or {}
@@ -70,7 +76,9 @@ def plot_effects(
         raise StudyError("conditional: one other covariate, a line for each of its values")
     known = levels(own[covariate])
     column = own[covariate]
-    values = known or list(np.linspace(column.min(), column.max(), POINTS))
+    values = list(asked or known or np.linspace(column.min(), column.max(), POINTS))
+    if known:
+        known = values
     table = grid(own, weight, {**lines, covariate: values})
     chance = predict(fitted, table, group=group, draws=draws, seed=seed)
     outcomes = chance["outcome"].values

@@ -24,7 +24,7 @@ TABLES = Stored(Path(__file__).parent)
 SEED, DRAWS = 1, 300
 SMALL, WHOLE = {"n": 2500, "municipalities": 25}, {"n": 10_012, "municipalities": 80}
 FIXED = {"priors": "fixed", "intercepts": "independent_contrasts"}
-RUNS: dict[str, tuple[Mapping[str, int], Mapping[str, Any]]] = {  # sizes of twins, and how
+RUNS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {  # sizes of twins, and how
     # truth from the prior, data through the graph
     "prior": (SMALL, {"n": 300}),
     # truths given: those of the twin

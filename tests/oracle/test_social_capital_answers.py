@@ -508,5 +508,7 @@ def test_effects_are_drawn(fit):
     ends = bm.predict(fit, women, group="a", draws=20)
     middle = ends.quantile(0.5, "draw").values[:, 1]
     np.testing.assert_allclose(line.get_ydata()[[0, -1]], middle, atol=1e-12)
+    some = bm.plot_effects(fit, {"age": [20.0, 22.0, 24.0]}, group="a", draws=20)
+    assert some.axes[0].get_lines()[0].get_xdata().tolist() == [20.0, 22.0, 24.0]
     points = bm.plot_effects(fit, "sex", group="a", draws=20)
     assert [t.get_text() for t in points.axes[0].get_xticklabels()] == ["f", "m"]

@@ -43,8 +43,8 @@ def expected(
 ) -> xr.DataArray:
     """Return the columns of the report's tables (draw, person, outcome), percent a year."""
     point = _fates(fitted, table, group, draws)
-    found = of_cells.estimands(point, data_of(fitted, "the persons"))
-    found = found.to_array("outcome", name="percent")
+    columns = of_cells.estimands(point, data_of(fitted, "the persons"))
+    found: xr.DataArray = columns.to_array("outcome", name="percent")
     return found.transpose("draw", "person", "outcome").assign_attrs(units=of_cells.UNITS)
 
 

@@ -146,3 +146,10 @@ def test_effects_of_factors_are_drawn(covariate):
     assert [axis.get_title() for axis in figure.axes][0] == "emigration"
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert labels == [f"{other}={level}" for level in dict.fromkeys(CELLS[other])]
+
+
+def test_effects_of_given_values_are_drawn():
+    figure = bm.plot_effects(small(7), {"sex": ["Male"]}, draws=20)
+    assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["Male"]
+    words = said(bm.StudyError, bm.plot_effects, small(7), {"sex": ["Male"], "origin": ["Mexican"]})
+    assert words == "covariate: one, got sex, origin"

@@ -139,7 +139,8 @@ def _households(
             raise DataError(
                 f"row {int(np.flatnonzero(orphan)[0])}: a child moves and is lost with its "
                 f"parent, and parent_{name} says nothing of it ({int(orphan.sum())} of "
-                f"{len(child)} rows); ages from {AGES[1]} on need no parent"
+                f"{len(child)} rows); ages from {AGES[1]} on need no parent: among them, "
+                f"{{'age_group': ['{AGES[2]}', '{AGES[-1]}']}}"
             )
         found[f"household_{name}"] = np.where(child & ~orphan, parent, own[name])
     if "household_origin" in found:
