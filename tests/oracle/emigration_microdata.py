@@ -6,6 +6,8 @@ dicts by outcome, factor and level, mortality is a dict by generation and term.
 
 import math
 
+import numpy as np
+
 OWN = ("country", "age_group", "sex", "duration", "year")
 HOUSEHOLD = ("origin", "age_group", "sex", "year", "owner", "oversample", "enrolment")
 FACTORS = {
@@ -130,3 +132,33 @@ def weighted_means(people, effects, mortality, residual, chosen, **how):
             sums[name] = sums.get(name, 0.0) + person["weight"] * value
         weight += person["weight"]
     return {name: value / weight for name, value in sums.items()}
+
+
+REGRESSION = ("country", "age_group", "sex", "duration", "year", "owner", "oversample")
+SEEN = {
+    "followed": lambda p: p["followed"] if p["generation"] == "first" else None,
+    "native_followed": lambda p: p["followed"] if p["generation"] == "second" else None,
+    "moved": lambda p: p["moved"] if p["age_group"] != "0-14" else None,
+    "returned": lambda p: p["returned"] if p["generation"] == "first" else None,
+}
+
+
+def design_effect(people, outcome):
+    """Residuals summed by household, squared, over residuals squared; at least one."""
+    rows = [(p, float(SEEN[outcome](p))) for p in people if SEEN[outcome](p) is not None]
+    features = []
+    for person, _ in rows:
+        child = person["age_group"] == "0-14"
+        found = [f"{name} {person[name]}" for name in REGRESSION]
+        for name in ("generation", "age_group", "enrolment", "education"):
+            found.append(f"household {name} {person[f'parent_{name}'] if child else person[name]}")
+        features.append(found)
+    names = sorted({name for found in features for name in found})
+    x = np.array([[float(name in found) for name in names] for found in features])
+    y = np.array([value for _, value in rows])
+    residual = y - x @ np.linalg.lstsq(x, y, rcond=1e-10)[0]
+    households = {}
+    for (person, _), r in zip(rows, residual, strict=True):
+        key = (person["year"], person["serial"])
+        households[key] = households.get(key, 0.0) + r
+    return max(1.0, sum(h**2 for h in households.values()) / sum(residual**2))

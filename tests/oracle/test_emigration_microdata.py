@@ -12,7 +12,8 @@ from oracle import emigration_microdata as oracle
 import bayesmig as bm
 from bayesmig import evaluate
 from bayesmig.models.emigration.data import PUBLISHED
-from bayesmig.models.emigration.microdata import synthetic
+from bayesmig.models.emigration.microdata import graph, synthetic
+from bayesmig.models.emigration.microdata.counts import clustering
 from bayesmig.models.emigration.microdata.counts.collapse import collapse
 from bayesmig.models.emigration.microdata.counts.design import MORTALITY_TERMS
 from bayesmig.models.emigration.microdata.ipums.frames import panel_of_frame
@@ -109,7 +110,74 @@ def test_log_likelihood_is_that_of_the_persons(options):
         free = {v.name: point[v.name] for v in model.free_RVs}
         found = evaluate.log_likelihood(model, free)
         for name, value in expected.items():
-            assert found[name].sum() == pytest.approx(value, rel=1e-10), (name, seed)
+            value /= oracle.design_effect(persons(), name)
+            assert found[name].sum() == pytest.approx(value, rel=1e-8), (name, seed)
+
+
+@pytest.mark.parametrize("together", [1, 2, 3])
+def test_design_effects_of_households(together):
+    """Sums by household; one coin for all of it makes them the mean size of one's household."""
+    truth = synthetic.default_truth("probability")
+    truth["survey"] |= {"adult_with_householder": 0.7, "child_with_parent": 0.7}
+    frame = synthetic.simulate_panel(
+        truth, persons=3000, years=[1996, 1997], adults_together=together, seed=5
+    )
+    found = collapse(panel_of_frame(frame)).design_effect
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    for name in ("followed", "native_followed", "moved", "returned"):
+        value = oracle.design_effect(rows, name)
+        assert float(found.sel(observed=name)) == pytest.approx(value, rel=1e-6)
+    home = frame.year * 10_000 + frame.serial
+    coin = np.random.default_rng(1).random(home.max() + 1) < 0.6
+    found = collapse(panel_of_frame(frame.assign(followed=coin[home]))).design_effect
+    size = home[frame.generation == "first"].value_counts()
+    effect = float(found.sel(observed="followed"))
+    assert effect == pytest.approx((size**2).sum() / size.sum(), rel=0.1)
+
+
+def test_a_sample_of_households_tells_the_design_effect():
+    truth = synthetic.default_truth("probability")
+    truth["survey"]["adult_with_householder"] = 0.9
+    frame = synthetic.simulate_panel(truth, persons=20_000, adults_together=3, seed=5)
+    panel = panel_of_frame(frame)
+    collapse(panel)
+    some, every = (
+        clustering.design_effects(panel.connection, weighted=False, persons=most)
+        for most in (3_000, 200_000)
+    )
+    assert (some != every).any()
+    np.testing.assert_allclose(some, every, rtol=0.2)
+
+
+def test_households_count_by_design_effect_or_not_at_all():
+    _, data = people()
+    data = data.assign(design_effect=data.design_effect * 0 + [2.0, 1.5, 1.25, 1.0])
+    alone, together = STUDY.build(data, clustering="none"), STUDY.build(data)
+    point = random_point(alone, 3)
+    free = {v.name: point[v.name] for v in alone.free_RVs}
+    found = [evaluate.log_likelihood(model, free) for model in (alone, together)]
+    for name in found[0]:
+        effect = float(data.design_effect.sel(observed=name))
+        np.testing.assert_allclose(found[1][name] * effect, found[0][name], rtol=1e-12)
+    old = data.drop_vars(["design_effect", "observed"])
+    with pytest.raises(bm.DataError, match="count them again, or clustering='none'"):
+        STUDY.build(old)
+    STUDY.build(old, clustering="none")
+
+
+@pytest.mark.parametrize("effect", [1.0, 1.4, 2.0, 2.7])
+def test_drawn_counts_have_the_mean_and_the_variance_of_clusters(effect):
+    """Of rows alike, with one person or several: 4,000 draws, four standard errors."""
+    rng = np.random.default_rng(1)
+    n = np.array([1, 1, 1, 5, 1, 2, 1, 1, 9, 1] * 4)
+    p = np.full(len(n), 0.3)
+    drawn = graph._draw_events(np.tile(p, (4000, 1)), n, effect, rng)
+    assert drawn.shape == (4000, len(n))
+    assert ((drawn >= 0) & (drawn <= n)).all()
+    total = drawn.sum(1)
+    variance = effect * n.sum() * 0.21
+    assert total.mean() == pytest.approx(0.3 * n.sum(), abs=4 * np.sqrt(variance / 4000))
+    assert total.var() == pytest.approx(variance, rel=4 * np.sqrt(2.3 / 4000) + 0.03)
 
 
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)

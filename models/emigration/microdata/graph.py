@@ -9,10 +9,11 @@ that is emigration.  Persons come as counts of those with the same covariates.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from bayesmig.errors import DataError
 from bayesmig.models.emigration.design import FATES
 from bayesmig.models.emigration.graph import ZERO, GenerationGap, Residual, SecondGeneration
 from bayesmig.models.emigration.microdata.counts import design as designs
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from bayesmig.models.emigration.microdata.counts.design import Design
     from bayesmig.priors import PriorSet
 
+Clustering = Literal["household", "none"]
 LEAST = 1e-9  # probability of being followed up below which the two residual forms end
 
 
@@ -37,6 +39,7 @@ def build(
     residual: Residual = "probability",
     second_generation: SecondGeneration = "zero",
     generation_gap: GenerationGap = "zero",
+    clustering: Clustering = "household",
     emigrated: str = "country + age_group + sex + duration + year",
     returned: str = "country + age_group + sex + duration + year",
     moved: str = "origin + age_group + sex + year + owner + oversample + enrolment",
@@ -60,6 +63,10 @@ def build(
     generation_gap : {"zero", "prior"}
         logit of the chance to be lost, first less second generation: none, as the report
         assumes, or a parameter.
+    clustering : {"household", "none"}
+        Persons of one household share fates.  ``household``: the log-likelihood of each
+        outcome is divided by its design effect, as that of the effective number of persons;
+        ``none``: every person is independent of all others.
     emigrated, returned, moved, lost : str
         Factors of each fate, joined by ``+``; ``sex:age_group`` is an interaction.
         ``moved`` is fitted to each generation separately (mu^f and mu^s).
@@ -94,11 +101,15 @@ def build(
         gap = priors.variable("generation_gap") if generation_gap == "prior" else 0.0
 
         second = _second(design, number, dying, native)
-        _observe("native_followed", second["followed"], data, design)
         first = _first(design, number, dying, native, gap, residual)
-        _observe("followed", first["followed"], data, design)
-        _observe("moved", _chance(number, design, "moved_pattern", "moved"), data, design)
-        _observe("returned", _chance(number, design, "returned_pattern", "returned"), data, design)
+        chance = {
+            "native_followed": second["followed"],
+            "followed": first["followed"],
+            "moved": _chance(number, design, "moved_pattern", "moved"),
+            "returned": _chance(number, design, "returned_pattern", "returned"),
+        }
+        for name, probability in chance.items():
+            _observe(name, probability, data, design, _design_effect(data, name, clustering))
         _poststratify(first, design)
     return model
 
@@ -205,7 +216,20 @@ def _first(
     }
 
 
-def _observe(name: str, probability: Any, data: xr.Dataset, design: Design) -> None:
+def _design_effect(data: xr.Dataset, name: str, clustering: Clustering) -> float:
+    if clustering == "none":
+        return 1.0
+    if "design_effect" not in data:
+        raise DataError(
+            "these persons were counted without the design effects of their households: count "
+            "them again, or clustering='none'"
+        )
+    return float(data["design_effect"].sel(observed=name))
+
+
+def _observe(
+    name: str, probability: Any, data: xr.Dataset, design: Design, design_effect: float
+) -> None:
     """Persons with an outcome, of all with the same covariates: their outcomes in their order.
 
     Without the binomial coefficient the density is that of the persons' rows, so that
@@ -219,7 +243,8 @@ def _observe(name: str, probability: Any, data: xr.Dataset, design: Design) -> N
         name,
         pt.clip(probability, LEAST, 1 - LEAST),
         pm.Data(f"{name}_of", data[people].values, dims=dim),
-        logp=lambda events, p, n: events * pt.log(p) + (n - events) * pt.log1p(-p),
+        pm.Data(f"{name}_design_effect", design_effect),
+        logp=lambda events, p, n, d: (events * pt.log(p) + (n - events) * pt.log1p(-p)) / d,
         random=_draw_events,
         observed=pm.Data(f"{name}_events", data[name].values, dims=dim),
         dims=dim,
@@ -227,9 +252,39 @@ def _observe(name: str, probability: Any, data: xr.Dataset, design: Design) -> N
     )
 
 
-def _draw_events(p: Any, n: Any, rng: Any = None, size: Any = None) -> np.ndarray:
-    """Draw counts; effective persons are rounded to whole ones."""
-    return rng.binomial(np.rint(n).astype(int), p, size=size).astype(float)
+def _draw_events(p: Any, n: Any, design_effect: Any, rng: Any = None, size: Any = None) -> Any:
+    """Draw counts (..., row) of clusters whose size is the design effect.
+
+    Effective persons are rounded to whole ones.
+    """
+    n = np.rint(n).astype(int)
+    if np.all(np.asarray(design_effect) == 1):
+        return rng.binomial(n, p, size=size).astype(float)
+    p, n = np.broadcast_arrays(p, n)
+    d = float(np.asarray(design_effect).ravel()[0])
+    if size is not None:
+        p, n = np.broadcast_to(p, size), np.broadcast_to(n, size)
+    rows = zip(p.reshape(-1, p.shape[-1]), n.reshape(-1, n.shape[-1]), strict=True)
+    return np.stack([_together(*row, d, rng) for row in rows]).reshape(p.shape)
+
+
+def _together(p: Any, n: Any, design_effect: float, rng: Any) -> np.ndarray:
+    """Draw counts (row) of persons who share a lot with as many others, of their row or the next.
+
+    Of persons in clusters of k and k + 1, a share d - k in the latter, the sum of squared
+    sizes over that of sizes is d.
+    """
+    least = int(design_effect)
+    more = design_effect - least
+    each = least + (rng.random(len(n)) < more)
+    whole, rest = np.divmod(n, each)
+    events = each * rng.binomial(whole, p)
+    person = np.repeat(np.arange(len(n)), rest)
+    of_more = more / (least + 1) / (more / (least + 1) + (1 - more) / least)  # of clusters
+    sizes = least + (rng.random(len(person)) < of_more)
+    cluster = np.repeat(np.arange(len(person)), sizes)[: len(person)]
+    lot = rng.random(len(person))[cluster]
+    return events + np.bincount(person, lot < p[person], minlength=len(n))
 
 
 def _poststratify(first: dict[str, Any], design: Design) -> None:

@@ -1,183 +1,167 @@
 """Bias and coverage of the posterior and of the report's estimator, on panels of known truth.
 
-    python -m bayesmig.models.emigration.microdata.recovery
+    python -m bayesmig.models.emigration.microdata.recovery [NAME ...]
 
-Every panel is simulated, counted and fitted by compile-once refits, and its persons given
-to the report's own estimator in both variants: when the report's assumptions hold, and
-when each is broken.
+simulates SYNTHETIC panels in which households share fates, refits each, gives the same persons
+to the report's own estimator where `RUNS` says so, and stores in the paper's folder
+``calibration/NAME.csv`` how often intervals held the truth, with command, seed and commit.
 """
 
 from __future__ import annotations
 
-import argparse
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-import bayesmig as bm
-from bayesmig.models.emigration.graph import Residual
+from bayesmig.calibration import KEPT, LOG_DENSITY, calibrate, recovery
+from bayesmig.errors import DataWarning
 from bayesmig.models.emigration.microdata import classical, synthetic
-from bayesmig.models.emigration.microdata.counts.cells import name
+from bayesmig.models.emigration.microdata.counts.cells import name, printed
+from bayesmig.models.emigration.microdata.data import example
 from bayesmig.models.emigration.microdata.simulate import simulate, true_cells
+from bayesmig.stored import Stored
 
-CELLS = ("Table 4, Total", "Table 7, All, Male", "Table 7, All, Female",
-         "Table 5, Mexican, 1997", "Table 12, All Foreign-born, 0-4 yrs")  # fmt: skip
-PROB = 0.9
-YEARS = range(1996, 2000)
+TABLES = Stored(Path(__file__).parents[1])
+STUDY, SEED, DRAWS, PROB = "emigration_microdata", 1, 300, 0.9
+# With these a foreign-born person counts as half a person, as in the report's interval of its
+# total (its design effect is 2.0).
+TOGETHER, SHARING = 3, 0.7
+PANEL: dict[str, Any] = {"persons": 6_000, "years": range(1996, 2000), "adults_together": TOGETHER}
+RUNS: dict[str, Mapping[str, Any]] = {
+    # emigration as in the report, 1.3 and 9 percent: added to its logit
+    "panels": {"n": 100, "classical": True},
+    "panels_low": {"n": 100, "add": -1.22},
+    "panels_high": {"n": 100, "add": 0.82},
+    # every person counted as independent of all others
+    "panels_independent": {"n": 100, "options": {"clustering": "none"}},
+    # an assumption broken
+    "panels_second_emigrates": {"n": 40, "scenario": "second_generation_emigrates"},
+    "panels_first_harder": {"n": 40, "scenario": "first_generation_harder"},
+}
+BY_ROW = ("Table 7, All", "Table 12, All Foreign-born")  # sexes and durations, one by one
+TOTAL = "Table 4, Total"
 
 
-def recovery(
-    scenario: str,
-    *,
-    panels: int = 40,
-    persons: int = 9_000,
-    cells: Sequence[str] = CELLS,
-    residual: Residual = "probability",
-    priors: str = "default",
-    draws: int = 400,
-    tune: int = 400,
-    seed: int = 1,
-    progress: bool = True,
-) -> pd.DataFrame:
-    """Estimate many simulated panels, and set each estimate of emigration beside its truth.
+def truth_of(scenario: str = "assumptions_hold", add: float = 0.0) -> dict[str, Any]:
+    """Return a truth whose households share fates."""
+    truth = synthetic.scenario(scenario, "probability")
+    truth["emigrated"]["intercept"] += add
+    truth["survey"] |= {"adult_with_householder": SHARING, "child_with_parent": SHARING}
+    return truth
+
+
+def run(which: str) -> pd.DataFrame:
+    """Run "prior" or one of `RUNS`; return coverage by estimand or by group of printed rows."""
+    if which == "prior":  # persons are drawn one by one
+        sbc: dict[str, Any] = {"n": 300, "clustering": "none", "quantity": ("emigration", LOG_DENSITY)}
+        return recovery(STUDY, example(persons=3_000, years=2), draws=DRAWS, seed=SEED, **sbc)
+    how = RUNS[which]
+    truth = truth_of(how.get("scenario", "assumptions_hold"), how.get("add", 0.0))
+
+    def panel(seed: int) -> xr.Dataset:
+        return simulate(truth, seed=seed, **PANEL)
+
+    found = calibrate(
+        STUDY, panel(SEED), n=how["n"], quantity="emigration", simulate=panel, draws=DRAWS,
+        tune=DRAWS, seed=SEED, keep=KEPT, **how.get("options", {}),
+    )  # fmt: skip
+    tables = {"posterior": _posterior(found)}
+    if how.get("classical"):
+        tables |= _classical(truth, found)
+    return pd.concat(
+        [by_group(table).assign(method=method) for method, table in tables.items()]
+    ).assign(panels=how["n"], divergences=int(found.divergences.sum()))
+
+
+def by_group(rows: pd.DataFrame) -> pd.DataFrame:
+    """Summarise printed rows of all panels by the groups that they are printed in.
 
     Parameters
     ----------
-    scenario : str
-        Of `synthetic.scenario`.
-    panels, persons : int
-        How many panels of how many persons.
-    cells : sequence of str
-        Printed rows.
-    residual : {"probability", "hazard"}
-        Of the truth and of the graph.
-    priors : str
-        Prior set; ``generation_gap``, ``native_rates`` and ``both_loosened`` loosen the
-        assumptions.
-    draws, tune, seed : int
-    progress : bool
+    rows : DataFrame
+        One row a panel and printed row: cell, panel, truth, estimate, inside, width.
 
     Returns
     -------
     DataFrame
-        scenario, method (posterior, text, program), cell, panel, truth, estimate (percent),
-        inside (whether the 90 % interval holds the truth), width (of that interval).
+        Index ``rows``; how many there are, the mean truth, how often 90 % intervals hold the
+        truth, with its standard error over panels, and how often in the worst row; bias,
+        root mean square error and width of intervals, percent a year.
     """
-    truth = synthetic.scenario(scenario, residual)
-
-    def panel(of: int) -> xr.Dataset:
-        return simulate(truth, seed=of, persons=persons, years=YEARS)
-
-    study = bm.load_study("emigration_microdata")
-    found = bm.calibrate(
-        study, panel(seed), priors, n=panels, simulate=panel, draws=draws, tune=tune,
-        seed=seed, progress=progress, residual=residual,
-    )  # fmt: skip
-    rows = _posterior(found, cells)
-    rows += [row for i in range(panels) for row in _classical(truth, seed + i, persons, i, cells)]
-    return pd.DataFrame(rows).assign(scenario=scenario, priors=priors)
-
-
-def summary(found: pd.DataFrame) -> pd.DataFrame:
-    """Bias, root mean square error, coverage of the 90 % interval and its width.
-
-    Returns
-    -------
-    DataFrame
-        One row for each scenario, cell and method; percent a year, coverage in percent.
-    """
-    error = found.estimate - found.truth
-    groups = found.assign(error=error, square=error**2).groupby(
-        ["scenario", "cell", "priors", "method"], sort=False
-    )
-    return pd.DataFrame(
-        {
-            "truth": groups.truth.mean(),
-            "bias": groups.error.mean(),
-            "rmse": np.sqrt(groups.square.mean()),
-            "inside 90 %": 100 * groups.inside.mean(),
-            "width": groups.width.mean(),
-            "panels": groups.panel.count(),
+    rows = rows.assign(group=[_group(cell) for cell in rows.cell], error=rows.estimate - rows.truth)
+    parts = {}
+    for group, part in rows.groupby("group", sort=False):
+        each = part.groupby("panel").inside.mean()
+        parts[group] = {
+            "of": part.cell.nunique(),
+            "truth": part.truth.mean(),
+            "inside 90%": part.inside.mean(),
+            "se": each.std(ddof=1) / np.sqrt(len(each)),
+            "worst row": part.groupby("cell").inside.mean().min(),
+            "bias": part.error.mean(),
+            "rmse": np.sqrt((part.error**2).mean()),
+            "width": part.width.mean(),
         }
-    )
+    return pd.DataFrame.from_dict(parts, orient="index").rename_axis("rows")
 
 
-def _posterior(found: xr.Dataset, cells: Sequence[str]) -> list[dict[str, Any]]:
-    one = found.sel(quantity="emigration")
-    rows = []
-    for cell in cells:
-        at = one.sel(cell=cell)
-        for i in range(at.sizes["simulation"]):
-            here = at.isel(simulation=i)
-            rows.append(
-                {
-                    "method": "posterior",
-                    "cell": cell,
-                    "panel": i,
-                    "truth": float(here.truth),
-                    "estimate": float(here["mean"]),
-                    "inside": bool(here.inside.sel(probability=PROB)),
-                    "width": float(here.width.sel(probability=PROB)),
-                }
+def _group(cell: str) -> str:
+    """Name the table and panel of a printed row; sexes and durations stand for themselves."""
+    if cell.startswith(BY_ROW):
+        return cell
+    return _GROUPS[cell]
+
+
+_GROUPS = {
+    row.cell: name(row.table, row.panel, "Total" if row.row == "Total" else "")
+    for row in printed().itertuples()
+}
+
+
+def _posterior(found: xr.Dataset) -> pd.DataFrame:
+    """One row a panel and printed row that has a truth."""
+    one = found.sel(quantity="emigration", drop=True)
+    inside = {n: one[n].sel(probability=PROB, drop=True) for n in ("inside", "width")}
+    table = xr.Dataset({"truth": one["truth"], "estimate": one["mean"], **inside})
+    rows = table.drop_vars("people", errors="ignore").to_dataframe().dropna().reset_index()
+    order = rows.cell.map(list(_GROUPS).index)
+    return rows.rename(columns={"simulation": "panel"}).iloc[order.argsort(kind="stable")]
+
+
+def _classical(truth: dict[str, Any], found: xr.Dataset) -> dict[str, pd.DataFrame]:
+    """The report's estimates of the same panels, in both variants."""
+    rows: dict[classical.Variant, list[pd.DataFrame]] = {"text": [], "program": []}
+    for i in range(found.sizes["simulation"]):
+        people = synthetic.simulate_panel(truth, seed=SEED + i, **PANEL)
+        true = 100 * true_cells(people, truth)["cell_share"].sel(fate="emigrated")
+        for variant, parts in rows.items():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DataWarning)
+                table = classical.tables(classical.estimate(people, variant=variant))
+            table = table[table.component == "emigration"]
+            cell = [name(*row) for row in zip(table.table, table.panel, table.row, strict=True)]
+            table = table.assign(cell=cell)[[c.startswith((TOTAL, *BY_ROW)) for c in cell]]
+            value = true.sel(cell=table.cell.values).values
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "cell": table.cell,
+                        "panel": i,
+                        "truth": value,
+                        "estimate": table.estimate,
+                        "inside": (table.ci_low <= value) & (value <= table.ci_high),
+                        "width": table.ci_high - table.ci_low,
+                    }
+                )
             )
-    return rows
-
-
-def _classical(
-    truth: dict[str, Any], seed: int, persons: int, panel: int, cells: Sequence[str]
-) -> list[dict[str, Any]]:
-    """The report's estimates of one panel, in both variants."""
-    people = synthetic.simulate_panel(truth, persons=persons, years=YEARS, seed=seed)
-    true = true_cells(people, truth)["cell_share"].sel(fate="emigrated")
-    rows: list[dict[str, Any]] = []
-    for variant in ("text", "program"):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", bm.DataWarning)
-            table = classical.tables(classical.estimate(people, variant=variant))
-        table = table[table.component == "emigration"]
-        names = map(name, table.table, table.panel, table.row)
-        table = table.assign(cell=list(names)).set_index("cell")
-        for cell in cells:
-            row, value = table.loc[cell], 100 * float(true.sel(cell=cell))
-            rows.append(
-                {
-                    "method": variant,
-                    "cell": cell,
-                    "panel": panel,
-                    "truth": value,
-                    "estimate": float(row.estimate),
-                    "inside": bool(row.ci_low <= value <= row.ci_high),
-                    "width": float(row.ci_high - row.ci_low),
-                }
-            )
-    return rows
-
-
-def main() -> None:
-    """Print the table of the card: three scenarios, and the loosened priors where one is broken."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--panels", type=int, default=24)
-    parser.add_argument("--persons", type=int, default=6_000)
-    parser.add_argument("--draws", type=int, default=300, help="of one chain; as many to tune")
-    how = parser.parse_args()
-    runs = [
-        ("assumptions_hold", "default"),
-        ("second_generation_emigrates", "default"),
-        ("first_generation_harder", "default"),
-        ("first_generation_harder", "generation_gap_wide"),
-    ]
-    print(f"SYNTHETIC panels of {how.persons:,} persons; emigration, percent a year")
-    for scenario, priors in runs:
-        found = recovery(
-            scenario, priors=priors, panels=how.panels, persons=how.persons,
-            draws=how.draws, tune=how.draws,
-        )  # fmt: skip
-        print(summary(found).round(2).to_string(), flush=True)
+    return {str(variant): pd.concat(parts, ignore_index=True) for variant, parts in rows.items()}
 
 
 if __name__ == "__main__":
-    main()
+    TABLES.make(__spec__.name, sys.argv[1:] or ("prior", *RUNS), run, SEED)

@@ -30,6 +30,7 @@ def simulate(
     seed: int = 0,
     persons: int = 9_000,
     years: Sequence[int] = range(1996, 2000),
+    adults_together: int = 1,
     residual: Residual = "probability",
     covariates: Sequence[Covariate] = COVARIATES,
     mortality: Mortality = "own",
@@ -49,6 +50,8 @@ def simulate(
     persons : int
         Of both generations.
     years : sequence of int
+    adults_together : int
+        Adults of a household on average, who share fates; see `synthetic.simulate_panel`.
     residual : {"probability", "hazard"}
         What is equal in both generations, if the truth is not given in full.
     covariates, mortality, weights, citizens
@@ -69,7 +72,9 @@ def simulate(
     """
     name = "assumptions_hold" if truth is None else truth
     chosen = synthetic.scenario(name, residual) if isinstance(name, str) else name
-    people = synthetic.simulate_panel(chosen, persons=persons, years=years, seed=seed)
+    people = synthetic.simulate_panel(
+        chosen, persons=persons, years=years, adults_together=adults_together, seed=seed
+    )
     data = collapse(
         panel_of_frame(people, people.attrs),
         covariates=covariates,

@@ -212,20 +212,23 @@ def test_assumptions_loosened_are_set_beside_each_other():
                     progress=False)  # fmt: skip
 
 
-def test_recovery_summarises_what_it_finds():
+def test_recovery_summarises_groups_of_printed_rows():
+    men = "Table 7, All, Male"
     found = pd.DataFrame(
         {
-            "scenario": "s", "priors": "p", "cell": "c", "method": ["a", "a", "b", "b"],
-            "panel": [0, 1, 0, 1], "truth": 4.0, "estimate": [5.0, 4.0, 1.0, 2.0],
-            "inside": [True, False, False, False], "width": [2.0, 4.0, 1.0, 1.0],
+            "cell": ["Table 6, 20-24", "Table 6, 25-29"] * 2 + [men, men],
+            "panel": [0, 0, 1, 1, 0, 1], "truth": 4.0, "estimate": [5.0, 4.0, 5.0, 4.0, 1.0, 2.0],
+            "inside": [True, False, True, True, False, False],
+            "width": [2.0, 4.0, 2.0, 4.0, 1.0, 1.0],
         }
     )  # fmt: skip
-    table = recovery.summary(found).reset_index().set_index("method")
-    assert table.loc["a", "bias"] == pytest.approx(0.5)
-    assert table.loc["a", "rmse"] == pytest.approx(np.sqrt(0.5))
-    assert table.loc["a", "inside 90 %"] == pytest.approx(50)
-    assert table.loc["b", "bias"] == pytest.approx(-2.5)
-    assert table.loc["b", "width"] == pytest.approx(1)
+    table = recovery.by_group(found)
+    assert list(table.index) == ["Table 6", men]
+    ages = table.loc["Table 6"]
+    assert (ages.of, ages["inside 90%"], ages["worst row"]) == (2, 0.75, 0.5)
+    assert (ages.bias, ages.rmse, ages.width) == pytest.approx((0.5, np.sqrt(0.5), 3))
+    assert ages.se == pytest.approx(0.25)  # of 0.5 and 1
+    assert table.loc[men, "bias"] == pytest.approx(-2.5)
 
 
 @pytest.mark.slow
@@ -238,10 +241,10 @@ def test_default_settings_converge():
 
 
 @pytest.mark.slow
-def test_intervals_hold_the_truth_when_the_assumptions_do():
-    found = recovery.recovery("assumptions_hold", panels=20, persons=6000, draws=300, tune=300,
-                              progress=False)  # fmt: skip
-    table = recovery.summary(found).reset_index()
-    total = table[(table.cell == "Table 4, Total") & (table.method == "posterior")].iloc[0]
+def test_intervals_hold_the_truth_when_the_assumptions_do(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(recovery.RUNS, "panels", {"n": 20, "classical": True})
+    table = recovery.run("panels").loc["Table 4, Total"].set_index("method")
     # 20 panels: fewer than 14 inside has a chance of one in a hundred at 90 %
-    assert total["inside 90 %"] >= 70
+    assert table.loc["posterior", "inside 90%"] >= 0.7
+    assert table.loc["program", "inside 90%"] < 0.7

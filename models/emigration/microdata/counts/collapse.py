@@ -17,6 +17,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmig.errors import DataError, DataWarning, check_option
+from bayesmig.models.emigration.microdata.counts import clustering
 from bayesmig.models.emigration.microdata.counts.attributes import decoded, written
 from bayesmig.models.emigration.microdata.ipums.flow import reasons
 from bayesmig.models.emigration.microdata.paper import (
@@ -78,7 +79,8 @@ PEOPLE = """
 CREATE OR REPLACE TEMP VIEW counted AS
 SELECT
     generation, country, origin, age_group, sex, duration, year, citizen, race, enrolment,
-    education, followed, moved, returned, weight, coalesce(health, 'Not asked') AS health,
+    education, followed, moved, returned, weight, month, serial,
+    coalesce(health, 'Not asked') AS health,
     CASE WHEN owner THEN 'Owner' WHEN NOT owner THEN 'Renter' ELSE 'Not asked' END AS owner,
     CASE WHEN oversample THEN 'Oversample' ELSE 'Main sample' END AS oversample,
     age_group = '0-14' AS child,
@@ -135,7 +137,8 @@ def collapse(
         ``people`` and ``followed``, ``native_people`` and ``native_followed``,
         ``moved_people`` and ``moved``, ``returned_people`` and ``returned``: persons, or
         effective persons; ``health_people``: persons by race and health.  ``weight``
-        (pattern): sum of the survey's weights, persons.
+        (pattern): sum of the survey's weights, persons.  ``design_effect`` (observed): of
+        households, see `clustering`.
         The covariates are integer codes (`attributes.labels`, `attributes.decoded`).
         Attributes: title, synthetic, left_out, likelihood, mortality, and what
         `attributes.persons`, `attributes.years` and `attributes.flow` read.
@@ -156,7 +159,8 @@ def collapse(
     persons = _persons(connection)
     scale = _scales(connection) if weights == "effective" else {}
     dropped = _dropped(covariates, mortality, citizens)
-    data = xr.merge(_counted(connection, dropped, weights))
+    effects = clustering.design_effects(connection, weighted=weights == "effective")
+    data = xr.merge(_counted(connection, dropped, weights)).assign(design_effect=effects)
     _warn_of_unasked(data)
     return data.assign_attrs(
         {

@@ -29,15 +29,17 @@ def simulate_panel(
     *,
     persons: int = 20_000,
     years: Iterable[int] = range(1996, 2001),
+    adults_together: int = 1,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Simulate the person table of a panel: who is eligible, and who is followed up.
 
     In proportion to the report's sample: 61 % foreign born, of whom 7 % are children of
-    1-14, and 39 % second-generation adults.  Adults are independent of each other.  A child
-    belongs to one of the adults; with the chance ``survey: child_with_parent`` it draws
-    the same lot as its parent and else a lot of its own, so that each child by itself has
-    the probabilities of `expected` whatever happens to the parent.
+    1-14, and 39 % second-generation adults.  By default each adult is a household, independent
+    of the others; in larger ones an adult draws the same lot as the first one with the chance
+    ``survey: adult_with_householder``.  A child belongs to one of the adults; with the chance
+    ``survey: child_with_parent`` it draws the same lot as its parent and else a lot of its own,
+    so that each person alone has the probabilities of `expected` whatever happens to others.
 
     Parameters
     ----------
@@ -47,6 +49,8 @@ def simulate_panel(
         Rows, at least 200.
     years : iterable of int
         Years t, of those in the truth; persons are spread evenly over them.
+    adults_together : int
+        Adults of a household on average; there are from 1 to twice as many less one.
     seed : int
 
     Returns
@@ -61,13 +65,16 @@ def simulate_panel(
     DataError
         For a truth that is not one.
     StudyError
-        For fewer than 200 persons, or a year that the truth does not have.
+        For fewer than 200 persons, households without adults, or a year that the truth does
+        not have.
     """
     truth = checked(truth)
     if persons < 200:
         raise StudyError(f"persons={persons}; at least 200, so that all kinds of persons occur")
+    if not isinstance(adults_together, int) or adults_together < 1:
+        raise StudyError(f"adults_together={adults_together!r}; a whole number from 1 on")
     rng = np.random.default_rng(seed)
-    table = people_of.panel(rng, persons, checked_years(truth, years))
+    table = people_of.panel(rng, persons, checked_years(truth, years), adults_together)
     table = table.assign(**_lived(table, truth, rng))
     table = people_of.with_parents(table)
     table.attrs = {
@@ -87,15 +94,22 @@ def _lived(
     first, n = first_generation(table), len(table)
     child = (table["age_group"] == CHILD).to_numpy()
     same = child & (rng.random(n) < truth["survey"]["child_with_parent"])
-    parent = table["parent_row"].to_numpy()
+    parent, head = table["parent_row"].to_numpy(), table["head_row"].to_numpy()
+    joins = ~child & (head != np.arange(n))
+    if joins.any():
+        joins &= rng.random(n) < truth["survey"]["adult_with_householder"]
+
+    def alone() -> NDArray[np.float64]:
+        own = rng.random(n)
+        return np.where(joins, own[head], own)
 
     def drawn() -> NDArray[np.float64]:
-        own = rng.random(n)
+        own = alone()
         return np.where(same, own[parent], own)
 
     fate = lots(hazard, truth, drawn())
     came = table["just_came"].to_numpy()
-    back = first & ~came & (rng.random(n) < np.nan_to_num(hazard["returned"]))
+    back = first & ~came & (alone() < np.nan_to_num(hazard["returned"]))
     moved = drawn() < hazard["moved"]
     return {
         "followed": fate == FATES.index("followed"),

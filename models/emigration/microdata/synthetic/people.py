@@ -32,6 +32,7 @@ from bayesmig.models.emigration.microdata.paper import (
 OLDEST = 90  # nobody is older: AGE's top code until 2002
 FIRST_SHARE, CHILD_SHARE = 0.614, 0.067  # foreign born of all; children of the foreign born
 PARENT_AGES = (20, 54)
+MIXED = 0.15  # adults in a household of the other generation
 
 # Of 100 adults of first, second and third generation: Mexican and male
 MEXICAN = {"first": 0.33, "second": 0.205, "third": 0.0}
@@ -83,11 +84,14 @@ IN_HIGH_SCHOOL = (85, 80, 45, 12, 4, 1, 1, 0, 0)
 IN_COLLEGE = (1, 3, 25, 40, 40, 35, 30, 22, 18)
 
 
-def panel(rng: np.random.Generator, persons: int, years: list[int]) -> pd.DataFrame:
+def panel(
+    rng: np.random.Generator, persons: int, years: list[int], adults_together: int = 1
+) -> pd.DataFrame:
     """Return persons eligible for follow-up, without what becomes of them.
 
-    Sorted by household; ``parent_row`` is the row of a child's parent, ``just_came`` whether
-    somebody came from abroad within the year.  Both are dropped by `with_parents`.
+    Sorted by household; ``parent_row`` is the row of a child's parent, ``head_row`` that of
+    the household's first adult, ``just_came`` whether somebody came from abroad within the
+    year.  They are dropped by `with_parents`.
     """
     first = round(FIRST_SHARE * persons)
     children = round(CHILD_SHARE * first)
@@ -100,17 +104,37 @@ def panel(rng: np.random.Generator, persons: int, years: list[int]) -> pd.DataFr
     table = with_duration(table)
 
     row = np.arange(len(table))
-    home = np.append(row[: len(grown)], parent)  # each adult is a household
-    order = np.argsort(home, kind="stable")
+    adult = np.append(row[: len(grown)], parent)  # oneself, or one's parent
+    home = _households(grown, adults_together, rng)[adult]
+    order = np.lexsort((adult, home))  # an adult, and then its children
     place = np.empty_like(row)
     place[order] = row
-    table["parent_row"] = place[home]
+    table["parent_row"] = place[adult]
     table["serial"] = home + 1
     table = table.iloc[order].reset_index(drop=True)
-    table["pernum"] = row - table["parent_row"].to_numpy() + 1  # the adult comes first
+    table["head_row"] = row - table.groupby("serial").cumcount().to_numpy()
+    table["pernum"] = row - table["head_row"].to_numpy() + 1
     table["month"] = 3
     table["weight"] = weights(rng, table["oversample"].to_numpy(bool))
     return _parent_columns(table)
+
+
+def _households(grown: pd.DataFrame, together: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Number the households of adults: each one's own, or from 1 to 2 ``together`` - 1 adults.
+
+    They are of one year and mostly of one generation and country.
+    """
+    n = len(grown)
+    if together == 1:
+        return np.arange(n)
+    generation = grown["generation"].cat.codes.to_numpy() ^ (rng.random(n) < MIXED)
+    country = grown["country"].cat.codes.to_numpy()
+    near = np.lexsort((rng.random(n), country, generation, grown["year"].to_numpy()))
+    size = rng.integers(1, 2 * together, n)
+    home = np.empty(n, np.int64)
+    home[near] = np.repeat(np.arange(n), size)[:n]
+    year = grown["year"].to_numpy()
+    return np.unique(np.stack([year, home]), axis=1, return_inverse=True)[1].ravel()
 
 
 def adults(
