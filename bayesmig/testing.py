@@ -272,10 +272,26 @@ def check_fit(study: Study, data: xr.Dataset, other: xr.Dataset) -> None:
                 f"{where}: {rv.name} is observed with dims {dict(seen.sizes)} and drawn with "
                 f"{dict(drawn.sizes)}"
             )
+        _check_drawable(where, fitted, str(rv.name))
     with tempfile.TemporaryDirectory() as folder:
         again = open_fit(save_fit(fitted, Path(folder) / "fit.nc"))
     if not compare(again).equals(compare(fitted)):
         raise StudyError(f"{where}: a saved fit compares otherwise than before it was saved")
+
+
+def _check_drawable(where: str, fitted: xr.DataTree, name: str) -> None:
+    """Observed and drawn data go into ArviZ's predictive checks, and draws are not all alike."""
+    import arviz as az
+
+    drawn = fitted["posterior_predictive"][name]
+    if bool((drawn == drawn.isel(chain=0, draw=0)).all()):
+        raise StudyError(f"{where}: every predictive draw of {name} is the same")
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Variables .* look binary")
+            az.plot_ppc_dist(fitted, var_names=[name], num_samples=10, backend="none")
+    except Exception as error:
+        raise StudyError(f"{where}: az.plot_ppc_dist does not draw {name}: {error}") from error
 
 
 def _check_signature(

@@ -231,6 +231,19 @@ def test_recovery_summarises_groups_of_printed_rows():
     assert table.loc[men, "bias"] == pytest.approx(-2.5)
 
 
+def test_persons_are_drawn_as_many_as_there_are():
+    """Counts of their rows, in all within four standard deviations of those observed."""
+    whole = bm.add_groups(fitted(), ["posterior_predictive"])
+    people = {"followed": "people", "native_followed": "native_people", "moved": "moved_people",
+              "returned": "returned_people"}  # fmt: skip
+    for name, of in people.items():
+        drawn, seen = whole["posterior_predictive"][name], whole["observed_data"][name]
+        most = panel()[of].values
+        assert ((drawn >= 0) & (drawn <= most)).all() and (drawn == drawn.round()).all()
+        total = drawn.sum(seen.dims)
+        assert abs(float(total.mean()) - float(seen.sum())) < 4 * float(total.std())
+
+
 @pytest.mark.slow
 def test_default_settings_converge():
     found = bm.fit(STUDY, STUDY.example(), progress=False)

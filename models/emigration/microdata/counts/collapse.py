@@ -310,9 +310,10 @@ def _table(
 def _codes(values: pd.Series, column: str, dim: str) -> tuple[str, np.ndarray, dict[str, str]]:
     """Integer codes of the labels that occur, in their usual order."""
     words = values.astype(str)
+    there = set(words.unique())
     usual = LEVELS.get(column.removeprefix("household_"))
-    order = sorted(words.unique()) if usual is None else [n for n in usual if n in set(words)]
-    strange = sorted(set(words) - set(order))
+    order = sorted(there) if usual is None else [name for name in usual if name in there]
+    strange = sorted(there - set(order))
     if strange:
         raise DataError(f"{column}: unknown {', '.join(strange)}; valid: {', '.join(usual or ())}")
     codes = pd.Categorical(words, categories=order).codes
