@@ -288,7 +288,7 @@ def _check_drawable(where: str, fitted: xr.DataTree, name: str) -> None:
         raise StudyError(f"{where}: every predictive draw of {name} is the same")
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Variables .* look binary")
+            warnings.filterwarnings("ignore", message="Variables .* look ")  # discrete
             az.plot_ppc_dist(fitted, var_names=[name], num_samples=10, backend="none")
     except Exception as error:
         raise StudyError(f"{where}: az.plot_ppc_dist does not draw {name}: {error}") from error
