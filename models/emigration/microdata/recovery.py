@@ -59,8 +59,9 @@ def truth_of(scenario: str = "assumptions_hold", add: float = 0.0) -> dict[str, 
 def run(which: str) -> pd.DataFrame:
     """Run "prior" or one of `RUNS`; return coverage by estimand or by group of printed rows."""
     if which == "prior":  # persons are drawn one by one
-        sbc: dict[str, Any] = {"n": 300, "clustering": "none", "quantity": ("emigration", LOG_DENSITY)}
-        return recovery(STUDY, example(persons=3_000, years=2), draws=DRAWS, seed=SEED, **sbc)
+        sbc: dict[str, Any] = {"n": 300, "clustering": "none"}
+        sbc |= {"quantity": ("emigration", LOG_DENSITY), "draws": DRAWS, "seed": SEED}
+        return recovery(STUDY, example(persons=3_000, years=2), **sbc)
     how = RUNS[which]
     truth = truth_of(how.get("scenario", "assumptions_hold"), how.get("add", 0.0))
 

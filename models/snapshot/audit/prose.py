@@ -133,10 +133,10 @@ def _communities_per_year(paper: Paper, claim: Claim) -> Verdict:
     communities, surveys = paper.value("communities"), paper.value("surveys")
     calendar = paper.value("last_year") + 1 - paper.value("project_began") + 1  # to June 2017
     stated = paper.rows[claim["quantity"]]["estimate"]
-    return agrees(communities / surveys, stated), (
-        f"{communities:.0f} communities are {communities / surveys:.1f} for each of {surveys:.0f} "
-        f"annual surveys, or {communities / calendar:.1f} for each of the {calendar:.0f} years "
-        "since the first"
+    a_survey, a_year = communities / surveys, communities / calendar
+    return agrees(a_survey, stated) or agrees(a_year, stated), (
+        f"{communities:.0f} communities are {a_survey:.2f} for each of {surveys:.0f} annual "
+        f"surveys, or {a_year:.2f} for each of the {calendar:.0f} years since the first"
     )
 
 

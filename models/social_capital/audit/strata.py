@@ -83,21 +83,24 @@ def separation(report: Manuscript) -> Iterator[Finding]:
 def differences_stated(report: Manuscript) -> Iterator[Finding]:
     """Differences between strata that the prose states, by its own footnote 3.
 
-    The printed errors of C are too large by what they leave out: a difference that is clear
-    by fair ones is not held against the prose.
+    The manuscript names no level; most of what it states is clear by one-sided tests at 0.10
+    only, and its one significant difference of C is one of 57 by just these.  The printed errors of
+    C are too large by what they leave out.  A difference that is clear by either is not held
+    against the prose.
     """
     said = report.said("difference")
     verdicts = [(claim, report.difference(claim)) for claim in said]
     p = np.array([row.p for _, row in verdicts])
     fair = np.array([row.fair_p for _, row in verdicts])
     way = np.array([goes(row.estimate, claim["stated"]) for claim, row in verdicts])
-    clear = way & ((p < STATED) | (fair < STATED))
+    clear = way & ((p / 2 < STATED) | (fair < STATED))
     yield from held(
         int(clear.sum()),
         len(said),
-        f"have the sign stated and two-sided p below {STATED:.2f}, {(clear & (p >= STATED)).sum()} "
-        "of them (of C) by errors that have the covariance of A and B; by printed errors below "
-        f"0.05 {(p < 0.05).sum()}; one-sided below {STATED:.2f} {(p / 2 < STATED).sum()}",
+        f"have the sign stated and one-sided p below {STATED:.2f} by printed errors "
+        f"({(way & (p / 2 < STATED)).sum()}; two-sided {(way & (p < STATED)).sum()}, below 0.05 "
+        f"{(way & (p < 0.05)).sum()}), or, for C, two-sided by errors that have the covariance of "
+        "A and B",
         STRATIFIED,
     )
     for (claim, row), holds in zip(verdicts, clear, strict=True):
@@ -106,8 +109,8 @@ def differences_stated(report: Manuscript) -> Iterator[Finding]:
             yield Finding(
                 f"Table {claim['table']}, {name}, {claim['stratum']}",
                 False,
-                f"said to be {claim['stated']}: {row.estimate:+.3f} (se {row.se:.3f}), two-sided "
-                f"p = {row.p:.3f}",
+                f"said to be {claim['stated']}: {row.estimate:+.3f} (se {row.se:.3f}), one-sided "
+                f"p = {row.p / 2:.3f}",
             )
 
 

@@ -239,7 +239,8 @@ def test_persons_are_drawn_as_many_as_there_are():
     for name, of in people.items():
         drawn, seen = whole["posterior_predictive"][name], whole["observed_data"][name]
         most = panel()[of].values
-        assert ((drawn >= 0) & (drawn <= most)).all() and (drawn == drawn.round()).all()
+        assert ((drawn >= 0) & (drawn <= most)).all()
+        assert (drawn == drawn.round()).all()
         total = drawn.sum(seen.dims)
         assert abs(float(total.mean()) - float(seen.sum())) < 4 * float(total.std())
 
