@@ -75,6 +75,7 @@ notebooks-full: $(READY)
 # the coverage tables of the model cards
 calibrate: $(READY)
 	$(RUN) -m bayesmig.models.emigration.recovery
+	$(RUN) -m bayesmig.models.emigration.microdata.recovery
 	$(RUN) -m bayesmig.models.social_capital.recovery
 	$(RUN) -m bayesmig.models.transnationalism.recovery
 	$(RUN) -m bayesmig.models.snapshot.recovery
