@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ import xarray as xr
 
 from bayesmig import attrs, evaluate, observed, outputs
 from bayesmig.errors import StudyError, unknown
+from bayesmig.jobs import Plain, alone, refuse
 from bayesmig.keeping import flat
 from bayesmig.ready import Built, Compiled, build, compile
 from bayesmig.results import fingerprint
@@ -36,18 +37,18 @@ class Job:
 
     Attributes
     ----------
-    built : Built
-        The graph; its sizes, and its data where none are held in their place.
+    data : Dataset, optional
+        Simulated data; where there are none the graph's own give its sizes.
     truth : Dataset
         Estimands, those to look at.
     held : mapping of str to ndarray
-        Data of the graph by name, in the place of its own.
+        Simulated data of the graph by name, in the place of its own.
     seed : int
     point : ndarray (parameter), optional
         The true parameters as the sampler sees them, where they are known.
     """
 
-    built: Built
+    data: xr.Dataset | None
     truth: xr.Dataset
     held: Mapping[str, np.ndarray]
     seed: int
@@ -66,6 +67,7 @@ def calibrate(
     tune: int = 600,
     seed: int = 1,
     workers: int = 2,
+    executor: Executor | None = None,
     progress: bool = True,
     keep: str | Path | None = None,
     **options: Any,
@@ -93,7 +95,10 @@ def calibrate(
         graph (simulation-based calibration): coverage must then be nominal and ranks
         uniform.
     draws, tune, seed, workers : int
-        Draws and tuning draws of each refit; chains running at once.
+        Draws and tuning draws of each refit; refits running at once, in threads.
+    executor : concurrent.futures.Executor, optional
+        Where to run the refits in the place of threads: other processes compile the graph
+        once each, and draw the same.
     progress : bool
     keep : str or Path, optional
         A folder in which each refit's result is kept as it is made, so that the same
@@ -103,6 +108,8 @@ def calibrate(
 
     Raises
     ------
+    Exception
+        What a refit ended in, once all others have run (and are kept).
     StudyError
         If the graph observes what other data cannot take the place of, or for a quantity
         that the study has not.
@@ -156,7 +163,7 @@ def calibrate(
     every += asked
     store = None if keep is None else _Store(Path(keep), study.name, [*said.values(), *every])
     with one_thread():
-        done = _finished(ready, jobs, draws, tune, workers, progress, store)
+        done = _finished(ready, jobs, (draws, tune), workers, executor, progress, store)
     found: xr.Dataset = xr.concat([done[k] for k in sorted(done)], "simulation")
     interrupted = "" if len(done) == n else f"interrupted: {len(done)} of {n} data sets"
     found.attrs = {**said, "interrupted": interrupted}
@@ -304,38 +311,51 @@ class _Store:
 def _finished(
     ready: Compiled,
     jobs: Sequence[Job],
-    draws: int,
-    tune: int,
+    size: tuple[int, int],
     workers: int,
+    executor: Executor | None,
     progress: bool,
     store: _Store | None,
 ) -> dict[int, xr.Dataset]:
     """Run the refits that are not in the store; after Ctrl-C those that had begun."""
     done = store.read() if store else {}
+    failed: dict[int, Exception] = {}
     rest = [k for k in range(len(jobs)) if k not in done]
 
     def take(future: Future[xr.Dataset]) -> None:
         with deferred():  # in memory and on disk, or in neither
-            done[of[future]] = future.result()
+            k = of[future]
+            try:
+                done[k] = future.result()
+            except Exception as error:
+                failed[k] = error
+                return
             if store:
-                store.write(of[future], done[of[future]])
+                store.write(k, done[k])
 
-    with ThreadPoolExecutor(workers) as executor:
-        of = {executor.submit(_one, ready, jobs[k], draws, tune): k for k in rest}
-        try:
-            for future in _track(as_completed(of), len(rest), progress):
-                take(future)
-        except KeyboardInterrupt:
-            with ignored():
-                executor.shutdown(wait=True, cancel_futures=True)
-                for future in of:
-                    if of[future] not in done and not future.cancelled():
-                        take(future)
-            if not done:
-                raise
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
+    pool = executor or ThreadPoolExecutor(workers)
+    away = alone(executor)
+    graph: Any = Plain.of(ready) if away else ready
+    one: Callable[..., xr.Dataset] = _one_away if away else _one
+    of = {pool.submit(one, graph, jobs[k], *size): k for k in rest}
+    try:
+        for future in _track(as_completed(of), len(rest), progress):
+            take(future)
+    except KeyboardInterrupt:
+        with ignored():
+            for future in of:
+                future.cancel()
+            for future in of:
+                if of[future] not in done and not future.cancelled():
+                    take(future)
+        if not done:
             raise
+    finally:
+        for future in of:
+            future.cancel()
+        if executor is None:
+            pool.shutdown()
+    refuse(failed, len(jobs), "refits", "the others are kept" if store else "")
     return done
 
 
@@ -351,7 +371,7 @@ def _prior_jobs(ready: Compiled, n: int, seed: int) -> list[Job]:
     points = np.concatenate([value.reshape(n, -1) for value in moved], axis=1)
     return [
         Job(
-            ready,
+            None,
             truth.isel(draw=i),
             {data: values[rv][i] for rv, data in held.items()},
             seed + i,
@@ -369,14 +389,22 @@ def _given_jobs(
     for i in range(n):
         data = simulate(seed + i)
         truth = ready.study.estimands(ready.study.truth(data), data)
-        built = build(ready.study, data, ready.priors, **ready.options)
-        jobs.append(Job(built, truth, {}, seed + i))
+        jobs.append(Job(data, truth, {}, seed + i))
     return jobs
+
+
+def _one_away(graph: Plain, job: Job, draws: int, tune: int) -> xr.Dataset:
+    """Refit in a process that has nothing but the job."""
+    with one_thread():
+        return _one(graph.compiled(), job, draws, tune)
 
 
 def _one(ready: Compiled, job: Job, draws: int, tune: int) -> xr.Dataset:
     """Refit one simulated data set and set its draws against the truth."""
-    model = job.built.model
+    built: Built = ready
+    if job.data is not None:
+        built = build(ready.study, job.data, ready.priors, **ready.options)
+    model = built.model
     density = ready.graph.bind(model, job.seed, job.held)
     settings = {k: v for k, v in ready.sampling.items() if k not in ("draws", "tune")}
     raw = density.sample(
@@ -384,7 +412,7 @@ def _one(ready: Compiled, job: Job, draws: int, tune: int) -> xr.Dataset:
     )
     values = evaluate.parameters(model, density.split(flat(raw)))
     posterior = evaluate.dataset(model, values, ("chain", "draw"))
-    estimands = ready.study.estimands(posterior, job.built.data).isel(chain=0, drop=True)
+    estimands = ready.study.estimands(posterior, built.data).isel(chain=0, drop=True)
     known = job.truth
     sampled = estimands[list(known.data_vars)]
     known = known.drop_vars([c for c in known.coords if c not in known.dims])

@@ -174,15 +174,13 @@ def kfold(
     said |= {"progress": False, "seed": seed, **settings}
     ready = compiled_from(fitted)
 
-    def density(labels: list[str]) -> xr.DataArray:
-        kept, left = part.split(fitted, labels)
-        found: xr.DataArray = part.held_out(
-            refit(ready, data=kept, **said), left, draws=DRAWS, seed=seed
-        )
-        return found
-
-    folded = [mixed[i::number] for i in range(number)]
-    each = xr.concat(list((executor.map if executor else map)(density, folded)), "group")
+    split = [part.split(fitted, mixed[i::number]) for i in range(number)]
+    fits = refit(ready, data=[kept for kept, _ in split], executor=executor, **said)
+    densities = [
+        part.held_out(fit, left, draws=DRAWS, seed=seed)
+        for fit, (_, left) in zip(fits, split, strict=True)
+    ]
+    each = xr.concat(densities, "group")
     each = each.sel(group=chosen)
     return ELPDDataLOOKFold(
         elpd=float(each.sum()),

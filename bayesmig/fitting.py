@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmig import attrs, outputs
+from bayesmig import attrs, jobs, outputs
 from bayesmig.diagnostics import diagnose, problems
 from bayesmig.errors import (
     ConvergenceWarning,
@@ -38,6 +38,7 @@ from bayesmig.keeping import (
     tree,
     untree,
 )
+from bayesmig.priors import read_text
 from bayesmig.ready import Built, Compiled, build, built_from, compile, compiled_from
 from bayesmig.results import assembled, begun, finished
 from bayesmig.saving import opened, sealed
@@ -177,7 +178,9 @@ def refit(
     data : Dataset or sequence of Dataset, optional
         Other data, of the same or another length; a list gives a list of fits.
     executor : concurrent.futures.Executor, optional
-        Where to run a list of fits; one after the other without it.
+        Where to run a list of fits; one after the other without it.  Threads share the
+        compiled graph; other processes (a ProcessPoolExecutor whose workers are spawned, or
+        those of another library) compile it once each, and draw the same.
     **settings
         ``draws``, ``tune``, ``chains``, ``seed``, ``progress``, ``groups``,
         ``sampling`` as for `fit`, or options of the graph.
@@ -185,6 +188,12 @@ def refit(
     Returns
     -------
     DataTree or list of DataTree
+
+    Raises
+    ------
+    StudyError, DataError, PriorError
+        Of a list once all have run: what the first failed of, with a note that says which
+        failed; what the others came to is the list ``finished`` of the error.
 
     Warns
     -----
@@ -202,17 +211,44 @@ def refit(
     start = fitted if isinstance(fitted, Compiled) else compiled_from(fitted)
     many_priors = priors if isinstance(priors, list) else [priors]
     many_data: Sequence[Any] = list(data) if isinstance(data, list | tuple) else [data]
-    jobs = [(p, d) for p in many_priors for d in many_data]
+    asked = [(p, d) for p in many_priors for d in many_data]
 
-    if settings.get("keep") is not None and len(jobs) > 1:
+    if settings.get("keep") is not None and len(asked) > 1:
         raise StudyError("keep is a folder for one fit, not for a list of them")
 
-    def one(job: tuple[Any, Any]) -> xr.DataTree:
-        return _refit_one(start, *job, dict(settings))
-
     if isinstance(priors, list) or isinstance(data, list | tuple):
-        return list(executor.map(one, jobs) if executor else map(one, jobs))
-    return one(jobs[0])
+        return _refit_many(start, asked, settings, executor)
+    return _refit_one(start, *asked[0], dict(settings))
+
+
+def _refit_many(
+    start: Compiled,
+    asked: Sequence[tuple[Any, Any]],
+    settings: Mapping[str, Any],
+    executor: Executor | None,
+) -> list[xr.DataTree]:
+    """Fit with each of several priors and data, wherever the executor has them run."""
+    if not jobs.alone(executor):
+
+        def here(job: tuple[Any, Any]) -> xr.DataTree:
+            return _refit_one(start, *job, dict(settings))
+
+        return jobs.results(dict(jobs.run(here, asked, executor)), "fits")
+    plain = jobs.Plain.of(start)
+    said = {**settings, "progress": False}
+    away = [
+        (plain, None if priors is None else start.study.priors(priors).to_toml(), data, said)
+        for priors, data in asked
+    ]
+    return jobs.results(dict(jobs.run(_refit_away, away, executor)), "fits")
+
+
+def _refit_away(job: tuple[jobs.Plain, str | None, Any, dict[str, Any]]) -> xr.DataTree:
+    """Fit in a process that has nothing but the job."""
+    plain, priors, data, settings = job
+    start = plain.compiled()
+    chosen = None if priors is None else read_text(priors, start.study.sets, "the job")
+    return _refit_one(start, chosen, data, dict(settings))
 
 
 def sample(ready: Compiled, asked: Mapping[str, Any]) -> xr.DataTree:
