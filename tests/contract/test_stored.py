@@ -45,6 +45,20 @@ def test_what_made_a_table_is_said(folder):
         assert not commit.endswith("-dirty")
 
 
+@pytest.mark.parametrize(
+    "path", [p for f in PAPERS for p in f.glob("calibration/*prior*.csv")], ids=lambda p: p.stem
+)
+def test_truths_of_the_prior_are_held_as_often_as_intervals_say(path):
+    """Within 3.5 standard errors of what the quantiles of a few hundred draws hold."""
+    table = Stored(path.parents[1]).read(f"calibration/{path.stem}")
+    assert (table.simulations >= 300).all()
+    for share, least in (("50%", 0.49), ("90%", 0.885)):
+        inside, error = table[f"inside {share}"], table[f"se {share}"]
+        assert (inside > least - 3.5 * error).all()
+        assert (inside < float(share.rstrip("%")) / 100 + 3.5 * error).all()
+    assert (table["rank p-value"] > 0.001).all()
+
+
 def test_a_table_comes_back_as_it_was_stored(tmp_path):
     tables = Stored(tmp_path)
     table = pd.DataFrame({"x": [0.5, 2.0]}, pd.Index(["a", "b"], name="k"))
