@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import xarray as xr
 
 from bayesmig.comparison import PRIOR_SET, PRIOR_SETS
-from bayesmig.errors import ConvergenceWarning, RecompiledWarning, StudyError, unknown, warn
+from bayesmig.errors import (
+    ConvergenceWarning,
+    PriorWarning,
+    RecompiledWarning,
+    StudyError,
+    unknown,
+    warn,
+)
 from bayesmig.fitting import refit
 from bayesmig.printed import SAMPLE_DIMS
 from bayesmig.ready import compiled_from
@@ -45,6 +52,8 @@ def across_priors(
     -----
     ConvergenceWarning
         For each set whose chains are not to be trusted, by its name.
+    PriorWarning
+        Naming estimands whose posterior mean the sets move by more than its standard deviation.
 
     Raises
     ------
@@ -81,13 +90,31 @@ def across_priors(
                 warnings.warn_explicit(
                     each.message, each.category, each.filename, each.lineno, source=each.source
                 )
-    more = fitted.copy()
-    more[PRIOR_SETS] = xr.DataTree(_together(found))
+    more, means = fitted.copy(), _together(found)
+    more[PRIOR_SETS] = xr.DataTree(means)
+    moved = list(_moved(means, fitted["estimands"].to_dataset().std(SAMPLE_DIMS)))
+    if moved:
+        warn(
+            "the choice among prior sets moves by more than a posterior standard deviation: "
+            + ", ".join(moved),
+            PriorWarning,
+        )
     return more
 
 
 def _means(fitted: xr.DataTree) -> xr.Dataset:
     return fitted["estimands"].to_dataset().mean(SAMPLE_DIMS)
+
+
+def _moved(means: xr.Dataset, sd: xr.Dataset) -> Iterator[str]:
+    """Name estimands that the sets move by more than their spread, and in how many places."""
+    for name, each in means.data_vars.items():
+        beyond = each.max(PRIOR_SET) - each.min(PRIOR_SET) > sd[name]
+        count = int(beyond.sum())
+        if count and beyond.size == 1:
+            yield f"{name} ({float(each.min()):.3g} to {float(each.max()):.3g})"
+        elif count:
+            yield f"{name} ({count} of {beyond.size})"
 
 
 def _together(found: dict[str, xr.Dataset]) -> xr.Dataset:

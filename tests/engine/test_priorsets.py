@@ -18,6 +18,7 @@ def across():
     with warnings.catch_warnings():
         warnings.simplefilter("error", bm.RecompiledWarning)  # both are the same graph
         warnings.simplefilter("ignore", bm.ConvergenceWarning)
+        warnings.simplefilter("ignore", bm.PriorWarning)  # without pooling much is other
         return bm.across_priors(small(), ["wide", "no_pooling"], **SHORT)
 
 
@@ -71,6 +72,28 @@ def test_by_default_all_sets_but_that_for_simulation(monkeypatch):
     monkeypatch.setattr(priorsets, "refit", refit)
     bm.across_priors(small(), **SHORT)
     assert asked == ["no_pooling", "wide", "native_rates", "generation_gap"]
+
+
+def test_what_the_choice_of_a_set_decides_is_named(monkeypatch):
+    """Means a standard deviation and a half apart in one cell of four; a half in the others."""
+    fit = small()
+    sd = fit["estimands"]["emigration"].std(("chain", "draw"))
+
+    def refit(start, name, **settings):
+        other = fit.copy()
+        estimands = fit["estimands"].to_dataset().copy()
+        step = sd * xr.where(sd.cell == sd.cell[2], 1.5, 0.5)
+        estimands["emigration"] = estimands["emigration"] + step
+        other["estimands"] = xr.DataTree(estimands)
+        return other
+
+    monkeypatch.setattr(priorsets, "refit", refit)
+    with pytest.warns(bm.PriorWarning) as caught:
+        bm.across_priors(fit, ["wide"])
+    assert [str(each.message) for each in caught] == [
+        "the choice among prior sets moves by more than a posterior standard deviation: "
+        "emigration (1 of 4)"
+    ]
 
 
 def test_a_set_whose_chains_are_not_to_be_trusted_is_named():

@@ -125,6 +125,19 @@ def test_the_pictures_say_that_the_data_are_synthetic():
     assert bm.plot_compare(small()).get_suptitle().startswith("SYNTHETIC")
 
 
+@pytest.mark.slow  # another graph
+def test_the_population_is_said_to_be_decided_by_the_prior():
+    """Its contraction is near one and power scaling finds nothing; other sets say otherwise."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        across = bm.across_priors(small(), ["capps", "ffk"], **SMALL)
+    (said,) = [str(each.message) for each in caught if each.category is bm.PriorWarning]
+    assert "population_2016 (" in said
+    row = bm.compare(across).set_index("quantity").loc["population_2016"]
+    assert row.contraction > 0.8
+    assert row.sets_high - row.sets_low > row.sd
+
+
 def test_whole_survey_sets_are_drawn_from_the_posterior():
     short = small().copy()
     for name in ("posterior", "estimands", "sample_stats"):
