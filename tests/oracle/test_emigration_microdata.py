@@ -6,18 +6,21 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from lazily import lazily
 from microdata_fits import as_fit
 from oracle import emigration_microdata as oracle
 
 import bayesmig as bm
 from bayesmig import evaluate
 from bayesmig.models.emigration.data import PUBLISHED
-from bayesmig.models.emigration.microdata import graph, synthetic
+from bayesmig.models.emigration.microdata import synthetic
 from bayesmig.models.emigration.microdata.counts import clustering
 from bayesmig.models.emigration.microdata.counts.collapse import collapse
 from bayesmig.models.emigration.microdata.counts.design import MORTALITY_TERMS
 from bayesmig.models.emigration.microdata.ipums.frames import panel_of_frame
 from bayesmig.models.emigration.microdata.simulate import true_cells
+
+graph = lazily("bayesmig.models.emigration.microdata.graph")
 
 STUDY = bm.load_study("emigration_microdata")
 RATES = PUBLISHED / "native_rates.csv"
