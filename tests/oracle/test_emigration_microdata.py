@@ -174,7 +174,7 @@ def test_drawn_counts_have_the_mean_and_the_variance_of_clusters(effect):
     rng = np.random.default_rng(1)
     n = np.array([1, 1, 1, 5, 1, 2, 1, 1, 9, 1] * 4)
     p = np.full(len(n), 0.3)
-    drawn = graph._draw_events(np.tile(p, (4000, 1)), n, effect, rng)
+    drawn = graph.draw_events(np.tile(p, (4000, 1)), n, effect, rng)
     assert drawn.shape == (4000, len(n))
     assert ((drawn >= 0) & (drawn <= n)).all()
     total = drawn.sum(1)

@@ -245,14 +245,14 @@ def _observe(
         pm.Data(f"{name}_of", data[people].values, dims=dim),
         pm.Data(f"{name}_design_effect", design_effect),
         logp=lambda events, p, n, d: (events * pt.log(p) + (n - events) * pt.log1p(-p)) / d,
-        random=_draw_events,
+        random=draw_events,
         observed=pm.Data(f"{name}_events", data[name].values, dims=dim),
         dims=dim,
         dtype="float64",
     )
 
 
-def _draw_events(p: Any, n: Any, design_effect: Any, rng: Any = None, size: Any = None) -> Any:
+def draw_events(p: Any, n: Any, design_effect: Any, rng: Any = None, size: Any = None) -> Any:
     """Draw counts (..., row) of clusters whose size is the design effect.
 
     Effective persons are rounded to whole ones.
