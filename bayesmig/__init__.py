@@ -42,6 +42,7 @@ _WHERE = {
     "plot_prior_posterior": "panels",
     "report": "reporting",
     "sensitivity": "powerscaling",
+    "misfit": "misfits",
     "loo": "crossvalidation",
     "kfold": "crossvalidation",
     "predict": "prediction",

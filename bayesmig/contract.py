@@ -224,6 +224,17 @@ class HoldsOut(Protocol):
         """
 
 
+@runtime_checkable
+class Groups(Protocol):
+    """Of ``checks.py``, optional: by what observations are summed to see where a model misses."""
+
+    def groupings(self, fitted: xr.DataTree) -> Mapping[str, pd.DataFrame]:
+        """Return for each observed variable a column of labels (row) for each grouping.
+
+        Rows are those of the variable's first dim, as predictive draws have it.
+        """
+
+
 PROTOCOLS = dict(zip(PARTS, (Data, Simulator, Model, Estimands, Printed, Audit), strict=True))
 
 

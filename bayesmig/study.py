@@ -126,22 +126,22 @@ class Study:
         return found
 
     def ability(self, protocol: Any) -> Any:
-        """Return the study's ``prediction.py`` if it has what an optional Protocol asks for.
+        """Return the study's ``prediction.py`` or ``checks.py`` if it has what a Protocol asks for.
 
         Parameters
         ----------
         protocol : Protocol
-            One of `bayesmig.contract`: Predicts, Pointwise or HoldsOut.
+            One of `bayesmig.contract`: Predicts, Pointwise, HoldsOut or Groups.
 
         Returns
         -------
         module or None
         """
-        path = f"{self.package}.prediction"
-        if find_spec(path) is None:
-            return None
-        found = import_module(path)
-        return found if isinstance(found, protocol) else None
+        for room in ("prediction", "checks"):
+            path = f"{self.package}.{room}"
+            if find_spec(path) is not None and isinstance(found := import_module(path), protocol):
+                return found
+        return None
 
     @property
     def folder(self) -> Path:

@@ -21,6 +21,7 @@ from bayesmig import audit, contract, evaluate, observed, printed
 from bayesmig.comparison import compare
 from bayesmig.errors import BayesmigError, ConvergenceWarning, DataError, DataWarning, StudyError
 from bayesmig.fitting import refit
+from bayesmig.misfits import misfit
 from bayesmig.ready import Compiled, build, compile
 from bayesmig.saving import open_fit, save_fit
 from bayesmig.study import Study
@@ -273,10 +274,26 @@ def check_fit(study: Study, data: xr.Dataset, other: xr.Dataset) -> None:
                 f"{dict(drawn.sizes)}"
             )
         _check_drawable(where, fitted, str(rv.name))
+    _check_groupings(study, fitted)
     with tempfile.TemporaryDirectory() as folder:
         again = open_fit(save_fit(fitted, Path(folder) / "fit.nc"))
     if not compare(again).equals(compare(fitted)):
         raise StudyError(f"{where}: a saved fit compares otherwise than before it was saved")
+
+
+def _check_groupings(study: Study, fitted: xr.DataTree) -> None:
+    """Groupings label the rows of what is observed."""
+    part = study.ability(contract.Groups)
+    if part is None:
+        return
+    for name, labels in part.groupings(fitted).items():
+        rows = fitted["posterior_predictive"][name].shape[2]
+        if len(labels) != rows:
+            raise StudyError(
+                f"study {study.name!r}, checks.py: {len(labels)} labels for the {rows} rows of "
+                f"{name}"
+            )
+    misfit(fitted)
 
 
 def _check_drawable(where: str, fitted: xr.DataTree, name: str) -> None:

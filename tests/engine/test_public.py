@@ -16,7 +16,7 @@ WARNINGS = [f"{kind}Warning" for kind in ("Cache", "Data", "Convergence", "Prior
 PROMISED = """
     list_studies load_study register_study summary fit refit compile open_fit save_fit recover
     discard compare plot_compare plot_fits plot_prior_posterior problems report sensitivity
-    calibrate coverage plot_calibration prior_predictive add_groups rebase loo kfold predict
+    calibrate coverage plot_calibration prior_predictive add_groups rebase misfit loo kfold predict
     comparisons plot_effects across_priors Study PriorSet Spec
 """.split()
 
