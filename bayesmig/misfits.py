@@ -60,7 +60,7 @@ def misfit(fitted: xr.DataTree, by: str | Sequence[str] | None = None) -> pd.Dat
     >>> import bayesmig as bm
     >>> table = bm.misfit(fit, by="sex")
     >>> sorted(set(table.group))[:2]
-    ['Female, emigration', 'Female, internal_migration']
+    ['Female, internal_migration', 'Female, mortality']
     """
     whole = fitted if "posterior_predictive" in fitted else add_groups(
         fitted, ["posterior_predictive"]
