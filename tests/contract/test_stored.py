@@ -73,6 +73,16 @@ def test_a_table_comes_back_as_it_was_stored(tmp_path):
     assert tables.filled(filled) == filled
 
 
+def test_tables_are_made_one_by_one(tmp_path, capsys):
+    tables = Stored(tmp_path)
+    tables.make("a.module", ["x", "yy"], lambda name: pd.DataFrame({"n": [len(name)]}), 3)
+    assert tables.read("calibration/yy").n.item() == 2
+    assert tables.said_of("calibration/yy").startswith("python -m a.module yy; seed 3; commit ")
+    assert capsys.readouterr().out.split() == [
+        str(tmp_path / "calibration" / f"{name}.csv") for name in ("x", "yy")
+    ]
+
+
 def test_markdown():
     table = pd.DataFrame(
         {"n": [1200, 3], "x": [0.12345, None], "words": ["**", None]},

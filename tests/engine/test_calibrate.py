@@ -268,6 +268,18 @@ def test_coverage_by_hand(given):
     assert row["posterior sd"] == pytest.approx(float(one["sd"].mean()))
 
 
+def test_what_cards_store(monkeypatch, tmp_path):
+    """Coverage, and what it rests on; nothing is left of the results in the making."""
+    monkeypatch.chdir(tmp_path)
+    how = {"n": 2, "draws": 40, "seed": 1, "progress": False}
+    table = calibration.recovery("emigration", STUDY.example(table=7), **how)
+    assert list(table.columns[-3:]) == ["simulations", "divergences", "steps"]
+    assert (table.simulations == 2).all()
+    assert "log_density" in table.index
+    assert "truth" not in table
+    assert not list(tmp_path.rglob("*.nc"))
+
+
 def test_coverage_of_one_data_set(from_prior):
     table = bm.coverage(from_prior.isel(simulation=[0]))  # no standard error, and no warning
     assert table["se 90%"].isna().all()
