@@ -111,8 +111,8 @@ def calibrate(
     Exception
         What a refit ended in, once all others have run (and are kept).
     StudyError
-        If the graph observes what other data cannot take the place of, or for a quantity
-        that the study has not.
+        If the graph observes what other data cannot take the place of, for a quantity that the
+        study has not, or for truths from a prior with a potential.
 
     Returns
     -------
@@ -362,6 +362,12 @@ def _finished(
 def _prior_jobs(ready: Compiled, n: int, seed: int) -> list[Job]:
     """Truths from the prior, data through the graph."""
     model, study = ready.model, ready.study
+    if model.potentials:
+        names = ", ".join(potential.name for potential in model.potentials)
+        raise StudyError(
+            f"study {study.name!r}: truths cannot be drawn from a prior with the potential "
+            f"{names}, which no draw knows: give simulate="
+        )
     held = observed.data_names(model)
     values = evaluate.prior_draws(model, n, seed)
     drawn = {name: value[None] for name, value in values.items() if name not in held}

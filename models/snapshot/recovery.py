@@ -10,9 +10,7 @@ commit.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -27,10 +25,7 @@ from bayesmig.stored import Stored
 TABLES = Stored(Path(__file__).parent)
 SEED, DRAWS = 1, 200
 SETS, GIVEN = 300, 50
-PRIOR: dict[str, Mapping[str, Any]] = {  # truth from the prior, data through the graph
-    "prior": {},
-    "prior_paper": {"parametrization": "paper"},
-}
+PRIOR = "prior"  # truth from the prior, data through the graph
 
 
 def run(name: str) -> pd.DataFrame:
@@ -39,11 +34,11 @@ def run(name: str) -> pd.DataFrame:
     Parameters
     ----------
     name : str
-        Of `truths.TRUTHS`, or of `PRIOR`.
+        Of `truths.TRUTHS`, or `PRIOR`.
     """
-    if name in PRIOR:
-        how = {"n": SETS, "quantity": (*HEADLINE, LOG_DENSITY), **PRIOR[name]}
-        return recovery("snapshot", example(), draws=DRAWS, seed=SEED, **how)
+    if name == PRIOR:
+        wanted = (*HEADLINE, LOG_DENSITY)
+        return recovery("snapshot", example(), n=SETS, quantity=wanted, draws=DRAWS, seed=SEED)
     truth = TRUTHS[name]()
 
     def drawn(seed: int) -> xr.Dataset:
@@ -54,4 +49,4 @@ def run(name: str) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    TABLES.make(__spec__.name, sys.argv[1:] or (*PRIOR, *TRUTHS), run, SEED)
+    TABLES.make(__spec__.name, sys.argv[1:] or (PRIOR, *TRUTHS), run, SEED)
