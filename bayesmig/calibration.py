@@ -327,7 +327,7 @@ def _finished(
             k = of[future]
             try:
                 done[k] = future.result()
-            except Exception as error:
+            except Exception as error:  # of any kind: raised once the others have run
                 failed[k] = error
                 return
             if store:

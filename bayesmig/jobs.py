@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bayesmig import attrs
 from bayesmig.errors import BayesmigError, StudyError, warn
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bayesmig.study import Study
 
 KEPT = 3
+FINISHED = "finished"  # of an error: what the jobs beside it came to
 _compiled: dict[str, Compiled] = {}
 
 
@@ -143,9 +144,9 @@ def results[Result](found: dict[int, Outcome[Result]], what: str) -> list[Result
             warn(words, category)
     failed = {k: outcome.error for k, outcome in enumerate(ordered) if outcome.error is not None}
     for error in failed.values():
-        error.finished = [outcome.result for outcome in ordered]  # type: ignore[attr-defined]
+        setattr(error, FINISHED, [outcome.result for outcome in ordered])
     refuse(failed, len(ordered), what, "the others are the list finished of this error")
-    return [outcome.result for outcome in ordered]  # type: ignore[misc]  # none failed
+    return [cast("Result", outcome.result) for outcome in ordered]  # none failed
 
 
 def refuse(failed: Mapping[int, Exception], total: int, what: str, others: str) -> None:
@@ -171,5 +172,5 @@ def _plainly[Job, Result](function: Callable[[Job], Result], job: Job) -> Outcom
     try:
         with one_thread():
             return Outcome(function(job), None, ())
-    except Exception as error:
+    except Exception as error:  # of any kind: the others go on, and `results` raises it
         return Outcome(None, error, ())

@@ -307,7 +307,7 @@ def _check_drawable(where: str, fitted: xr.DataTree, name: str) -> None:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Variables .* look ")  # discrete
             az.plot_ppc_dist(fitted, var_names=[name], num_samples=10, backend="none")
-    except Exception as error:
+    except Exception as error:  # ArviZ promises no kind of its own
         raise StudyError(f"{where}: az.plot_ppc_dist does not draw {name}: {error}") from error
 
 

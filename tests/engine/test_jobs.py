@@ -58,9 +58,8 @@ def test_warnings_of_other_processes_are_heard(ready, pool):
 @pytest.mark.parametrize("away", [False, True])
 def test_a_job_that_fails_is_reported_and_the_others_go_on(ready, pool, away):
     broken = PEOPLE.drop_vars("answer" if "answer" in PEOPLE else next(iter(PEOPLE)))
-    with too_short(), pytest.raises(Exception) as caught:  # noqa: PT011  whatever it failed of
+    with too_short(), pytest.raises(KeyError, match="distance") as caught:
         bm.refit(ready, data=[PEOPLE, broken, MORE], executor=pool if away else None, **TINY)
-    assert not isinstance(caught.value, AttributeError)
     assert "1 of 3 fits failed: number 2" in "".join(caught.value.__notes__)
     first, failed, last = caught.value.finished
     assert failed is None
@@ -72,9 +71,8 @@ def test_a_worker_that_is_killed_is_named_as_such(ready):
         assert executor.submit(os.getpid).result() != os.getpid()
         (worker,) = executor._processes
         os.kill(worker, signal.SIGKILL)
-        with pytest.raises(BrokenProcessPool) as caught:
+        with pytest.raises(BrokenProcessPool):
             bm.refit(ready, ["wide", "default"], executor=executor, **TINY)
-    assert "failed: number 1" in "".join(getattr(caught.value, "__notes__", ["failed: number 1"]))
 
 
 def test_priors_of_another_library_stay_in_this_process(pool):
