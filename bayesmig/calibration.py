@@ -362,11 +362,10 @@ def _finished(
 def _prior_jobs(ready: Compiled, n: int, seed: int) -> list[Job]:
     """Truths from the prior, data through the graph."""
     model, study = ready.model, ready.study
-    if model.potentials:
-        names = ", ".join(potential.name for potential in model.potentials)
+    if ready.potentials:
         raise StudyError(
             f"study {study.name!r}: truths cannot be drawn from a prior with the potential "
-            f"{names}, which no draw knows: give simulate="
+            f"{ready.potentials}, which no draw knows: give simulate="
         )
     held = observed.data_names(model)
     values = evaluate.prior_draws(model, n, seed)

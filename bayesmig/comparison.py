@@ -16,6 +16,8 @@ from bayesmig.printed import MEASURES, SAMPLE_DIMS, at_label, label_columns
 from bayesmig.showing import Comparison
 
 PRIOR_SETS, PRIOR_SET = "prior_sets", "prior_set"  # a group of posterior means, and its dim
+PRIOR_SPREAD = "prior_spread"  # a group: `spread` of the estimands under the prior
+ONE_SD = 0.6826894921370859  # of a normal distribution's probability within one sd of its mean
 USUAL = 0.95  # probability of the posterior's interval where print, or a user's file, has none
 COLUMNS = (
     "quantity coordinates units published published_low published_high published_prob mean sd low "
@@ -130,17 +132,17 @@ def compare(
     -------
     DataFrame
         quantity, coordinates, units, published, published_low, published_high, published_prob,
-        mean, sd, low, high, ci_prob (equal-tailed interval), difference_se (posterior
-        mean less published, in published standard errors, which may be too small),
-        difference_sd (the same in posterior standard deviations), overlap (of the two
-        intervals: intersection over union), width_ratio (posterior interval over the
-        published one at its probability), contraction (the share of the prior's variance
-        that the data have taken away), ess (the lower of bulk and tail), r_hat, source,
-        note.  Values in the quantity's units, NaN where nothing is printed; ``attrs`` name
-        study and data.  One row for each printed number; for a quantity that has none, if
-        no number is printed for these data, and of a user's own data, one for each of its
-        values, as `summary` has them.  A fit of `across_priors` has sets_low and sets_high,
-        too: the least and the greatest posterior mean over prior sets.
+        mean, sd, low, high, ci_prob (equal-tailed interval), difference_se (posterior mean less
+        published, in published standard errors, which may be too small), difference_sd (the
+        same in posterior standard deviations), overlap (of the two intervals: intersection over
+        union), width_ratio (posterior interval over the published one at its probability),
+        contraction (the share of the prior's variance that the data have taken away, variances
+        by `spread`; NaN where draws of the prior ignore a part of it), ess (the lower of bulk
+        and tail), r_hat, source, note. Values in the quantity's units, NaN where nothing is
+        printed; ``attrs`` name study and data. One row for each printed number; for a quantity
+        that has none, if no number is printed for these data, and of a user's own data, one for
+        each of its values, as `summary` has them. A fit of `across_priors` has sets_low and
+        sets_high, too: the least and the greatest posterior mean over prior sets.
 
     Raises
     ------
@@ -253,9 +255,9 @@ def _compared(
     usual = float(printed[0]) if len(printed) == 1 and is_own(fitted.attrs) else USUAL
     estimands = fitted["estimands"].to_dataset()
     ess, rhat = worst_of(estimands[names])
-    prior_sd = fitted["prior_sd"].to_dataset() if "prior_sd" in fitted else ess * np.nan
+    before = _before(fitted) or ess * np.nan
     table = Comparison(
-        [_compare_row(row, estimands, prior_sd, ess, rhat, ci_prob, usual) for row in records],
+        [_compare_row(row, estimands, before, ess, rhat, ci_prob, usual) for row in records],
         columns=COLUMNS,
     )
     if PRIOR_SETS in fitted:
@@ -275,7 +277,7 @@ def _compared(
 def _compare_row(
     row: dict[str, Any],
     estimands: xr.Dataset,
-    prior_sd: xr.Dataset,
+    before: xr.Dataset,
     ess: xr.Dataset,
     rhat: xr.Dataset,
     ci_prob: float | None,
@@ -307,7 +309,7 @@ def _compare_row(
         "difference_sd": (mean - row["estimate"]) / sd if sd > 0 else np.nan,
         "overlap": _overlap((own_low, own_high), (row["ci_low"], row["ci_high"])),
         "width_ratio": (own_high - own_low) / width if width > 0 else np.nan,
-        "contraction": _contraction(sd, float(prior_sd[name].sel(at))),
+        "contraction": _contraction(draws, float(before[name].sel(at))),
         "ess": float(ess[name].sel(at)),
         "r_hat": float(rhat[name].sel(at)),
         "source": row["source"],
@@ -331,6 +333,28 @@ def interval(draws: np.ndarray, prob: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def spread(estimands: xr.Dataset) -> xr.Dataset:
+    """Half the width of the central 68.3 % of draws: a normal's standard deviation.
+
+    A prior with heavy tails has a standard deviation that a few of its draws make, or none;
+    against that every posterior would look as if the data had decided it.
+
+    Parameters
+    ----------
+    estimands : Dataset
+        Variables of dims (chain, draw, ...).
+
+    Returns
+    -------
+    Dataset
+        Without chain and draw, in the units of each.
+    """
+    tail = (1 - ONE_SD) / 2
+    low, high = (estimands.quantile(q, SAMPLE_DIMS).drop_vars("quantile") for q in (tail, 1 - tail))
+    width: xr.Dataset = (high - low) / 2
+    return width
+
+
 def _overlap(one: tuple[float, float], other: tuple[float, float]) -> float:
     """Intersection over union; a printed interval of no width is inside (1) or not (0)."""
     if np.isnan(other[0]):
@@ -341,5 +365,14 @@ def _overlap(one: tuple[float, float], other: tuple[float, float]) -> float:
     return max(common, 0.0) / (max(one[1], other[1]) - min(one[0], other[0]))
 
 
-def _contraction(sd: float, prior_sd: float) -> float:
-    return 1 - (sd / prior_sd) ** 2 if prior_sd > 0 else np.nan
+def _contraction(draws: np.ndarray, before: float) -> float:
+    low, high = interval(draws, ONE_SD)
+    return 1 - ((high - low) / 2 / before) ** 2 if before > 0 else np.nan
+
+
+def _before(fitted: xr.DataTree) -> xr.Dataset | None:
+    """Spread under the prior; what a fit of an earlier version has is a standard deviation."""
+    for name in (PRIOR_SPREAD, "prior_sd"):
+        if name in fitted:
+            return fitted[name].to_dataset()
+    return None

@@ -114,9 +114,9 @@ def fit(
     -------
     DataTree
         Groups ``posterior``, ``estimands`` (what the paper prints, each with its units),
-        ``prior_sd`` (standard deviations of the estimands under the prior), ``published``
-        (the numbers it prints), ``sample_stats``, ``observed_data``, ``constant_data``,
-        ``data``; attributes that say all that was done.
+        ``prior_spread`` (half the width of the estimands' central 68.3 % under the prior),
+        ``published`` (the numbers it prints), ``sample_stats``, ``observed_data``,
+        ``constant_data``, ``data``; attributes that say all that was done.
 
     Warns
     -----

@@ -13,8 +13,6 @@ from bayesmig.errors import StudyError, unknown
 from bayesmig.ready import Built, build, built_from
 
 if TYPE_CHECKING:
-    import pymc as pm
-
     from bayesmig.study import Study
 
 GROUPS = ("log_likelihood", "log_prior", "prior", "posterior_predictive")
@@ -44,7 +42,8 @@ def add_groups(fitted: xr.DataTree, groups: Iterable[str], seed: int = 1) -> xr.
     Raises
     ------
     StudyError
-        For an unknown group, or more numbers than memory should hold.
+        For an unknown group, more numbers than memory should hold, or draws of a prior with a
+        potential, which draws ignore.
 
     Examples
     --------
@@ -93,7 +92,7 @@ def prior_predictive(
     {'chain': 1, 'draw': 20, 'cell': 4}
     """
     built = build(study, data, priors, **options)
-    prior, predictive = _prior(built.simulating(), draws, seed)
+    prior, predictive = _prior(built, draws, seed)
     return xr.DataTree.from_dict(
         {
             "prior": prior,
@@ -108,15 +107,16 @@ class Replicated(NamedTuple):
 
     Attributes
     ----------
-    prior : Dataset
-        Estimands; the draws that the fit's ``prior_sd`` is of.
+    prior : Dataset or None
+        Estimands; the draws that the fit's ``prior_spread`` is of.  None of a prior with a
+        potential, which draws ignore.
     observed : dict
         Values of the observed variables.
     drawn : Dataset
         The same from the posterior, (chain, draw, ...).
     """
 
-    prior: xr.Dataset
+    prior: xr.Dataset | None
     observed: dict[str, np.ndarray]
     drawn: xr.Dataset
 
@@ -143,7 +143,7 @@ def replicated(fitted: xr.DataTree, draws: int = 400) -> Replicated:
     point = {rv.name: thin[rv.name].values for rv in built.model.free_RVs}
     values = evaluate.predictive(model, point, seed)
     return Replicated(
-        built.prior_estimands(seed),
+        None if built.potentials else built.prior_estimands(seed),
         observed.values(model),
         evaluate.dataset(model, values, DIMS),
     )
@@ -178,7 +178,7 @@ def with_groups(
             # what is drawn and what was seen, side by side: also what nobody answered
             found["observed_data"] = evaluate.dataset(model, observed.values(model), ())
         if "prior" in groups:
-            prior, drawn = _prior(model, posterior.sizes["draw"], seed)
+            prior, drawn = _prior(built, posterior.sizes["draw"], seed)
             found["prior"], found["prior_predictive"] = prior, drawn
             found["prior_estimands"] = built.study.estimands(prior, built.data)
     for name, group in found.items():
@@ -209,7 +209,13 @@ def _by_unit(fitted: xr.DataTree, built: Built) -> xr.Dataset:
     return found
 
 
-def _prior(model: pm.Model, draws: int, seed: int) -> tuple[xr.Dataset, xr.Dataset]:
+def _prior(built: Built, draws: int, seed: int) -> tuple[xr.Dataset, xr.Dataset]:
+    if built.potentials:
+        raise StudyError(
+            f"study {built.study.name!r}: a prior with the potential {built.potentials} cannot be "
+            "drawn from, for no draw knows that"
+        )
+    model = built.simulating()
     values = {n: v[None] for n, v in evaluate.prior_draws(model, draws, seed).items()}
     seen = {rv.name for rv in model.observed_RVs}
     return (

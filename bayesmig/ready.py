@@ -47,8 +47,16 @@ class Built:
         own = graph.sampling(self.model) if isinstance(graph, contract.Tunes) else {}
         return {**self.study.sampling, **own, **self.priors.sampling}
 
+    @property
+    def potentials(self) -> str:
+        """Names of the prior's factors that its draws ignore."""
+        return ", ".join(str(potential.name) for potential in self.model.potentials)
+
     def prior_estimands(self, seed: int) -> xr.Dataset:
-        """Draw the estimands from the prior: dims (chain, draw, ...), one chain."""
+        """Draw the estimands from the prior: dims (chain, draw, ...), one chain.
+
+        Draws ignore `potentials`.
+        """
         values = evaluate.prior_draws(self.model, PRIOR_DRAWS, seed, observed=False)
         draws = {name: value[None] for name, value in values.items()}
         prior = evaluate.dataset(self.model, draws, ("chain", "draw"))

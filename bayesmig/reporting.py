@@ -237,8 +237,11 @@ def _checks(
     except (BayesmigError, NotImplementedError) as error:  # a distribution that cannot be drawn
         said = f"Nothing was drawn from the prior, and no data from the posterior: {error}."
     else:
-        prior = panels.prior_posterior(shown, again.prior)
-        found.append(("What do the priors decide?", prior))
+        if again.prior is None:
+            said = "The prior is not drawn: a factor of it (a potential) is in no draw."
+        else:
+            prior = panels.prior_posterior(shown, again.prior)
+            found.append(("What do the priors decide?", prior))
         people = study.people is None or bool(study.people)
         for name, seen in again.observed.items():
             if seen.size:

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from bayesmig import attrs, evaluate, observed
+from bayesmig.comparison import PRIOR_SETS, PRIOR_SPREAD, spread
 from bayesmig.compiled import cut
 from bayesmig.diagnostics import diagnose
 from bayesmig.errors import PriorError
@@ -57,7 +58,11 @@ def rebase(fitted: xr.DataTree, reference: str) -> xr.DataTree:
     data = data_of(fitted, "rebase")
     table = study.targets(data, estimands)
     changed = fitted.copy()
-    for group in ("prior_sd", "prior_sets"):  # of the estimands against the other reference
+    for group in (
+        PRIOR_SPREAD,
+        "prior_sd",
+        PRIOR_SETS,
+    ):  # of the estimands against the other reference
         if group in changed:
             del changed[group]
     changed["estimands"] = xr.DataTree(estimands)
@@ -113,13 +118,13 @@ def begun(built: Built, prior: xr.Dataset, settings: Mapping[str, Any]) -> xr.Da
     ----------
     built : Built
     prior : Dataset
-        The estimands under the prior.
+        The estimands under the prior; of one with a potential they say nothing.
     settings : mapping
         ``draws``, ``tune``, ``chains``, ``seed`` and ``sampler_settings``.
     """
     fitted = xr.DataTree.from_dict(
         {
-            "prior_sd": prior.std(("chain", "draw"), ddof=1),
+            PRIOR_SPREAD: spread(prior if not built.potentials else prior * np.nan),
             "observed_data": _observed(built),
             "constant_data": _constant(built),
             "data": built.data,
@@ -149,7 +154,7 @@ def assembled(
     groups = {
         "posterior": posterior,
         "estimands": estimands,
-        "prior_sd": start["prior_sd"].to_dataset(),
+        PRIOR_SPREAD: start[PRIOR_SPREAD].to_dataset(),
         "published": as_dataset(built.study.targets(built.data, estimands)),
         "sample_stats": stats,
     }

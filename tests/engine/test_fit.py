@@ -73,7 +73,7 @@ def test_groups_and_variables():
     assert list(fitted.children) == [
         "posterior",
         "estimands",
-        "prior_sd",
+        "prior_spread",
         "published",
         "sample_stats",
         "observed_data",

@@ -7,6 +7,7 @@ import toy
 import xarray as xr
 from toy.simulate import SLOPES
 
+from bayesmig.comparison import spread
 from bayesmig.results import as_dataset
 from bayesmig.saving import FORMAT
 
@@ -35,7 +36,7 @@ def fit(seed=0):
         {
             "posterior": posterior,
             "estimands": estimands,
-            "prior_sd": estimands.std(("chain", "draw")),
+            "prior_spread": spread(estimands),
             "published": as_dataset(toy.study.targets(data, estimands)),
             "sample_stats": xr.Dataset(stats, coords=where),
             "observed_data": data[["income"]],

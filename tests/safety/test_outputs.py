@@ -228,7 +228,7 @@ def test_a_cell_is_safe_in_a_spreadsheet(text, safe):
 def test_the_csv_of_a_comparison_is_safe(tmp_path, monkeypatch, capsys):
     tree = fit()
     names = ["=HYPERLINK(1)" if n == "moved" else str(n) for n in tree["estimands"].outcome.values]
-    for group in ("posterior", "estimands", "prior_sd"):
+    for group in ("posterior", "estimands", "prior_spread"):
         tree[group] = tree[group].to_dataset().assign_coords(outcome=names)
     published = tree["published"].to_dataset()
     published["outcome"] = ("row", ["=HYPERLINK(1)"] * published.sizes["row"])

@@ -9,6 +9,8 @@ import pytest
 
 import bayesmig as bm
 from bayesmig.models.snapshot import figures
+from bayesmig.ready import build
+from bayesmig.results import begun
 
 STUDY = bm.load_study("snapshot")
 SMALL = {"draws": 250, "tune": 400, "chains": 2, "progress": False}
@@ -142,6 +144,17 @@ def test_truths_of_a_prior_with_a_barrier_are_not_drawn():
     """The barrier of the paper's parametrisation is in the density and in no draw."""
     with pytest.raises(bm.StudyError, match="prior with the potential barrier, .*give simulate="):
         bm.calibrate(STUDY, STUDY.simulate(surveys=10, seed=1), n=2, parametrization="paper")
+
+
+def test_draws_that_ignore_the_barrier_are_not_shown_as_the_prior():
+    data = STUDY.simulate(surveys=10, seed=1)
+    with pytest.raises(bm.StudyError, match="potential barrier cannot be drawn from"):
+        bm.prior_predictive(STUDY, data, parametrization="paper")
+    for form, known in (("paper", False), ("flow", True)):
+        built = build(STUDY, data, parametrization=form)
+        start = begun(built, built.prior_estimands(seed=1), {})
+        for spread in start["prior_spread"].to_dataset().data_vars.values():
+            assert np.isfinite(spread).all() == known
 
 
 def test_whole_survey_sets_are_drawn_from_the_posterior():
