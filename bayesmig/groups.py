@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import xarray as xr
 
 from bayesmig import contract, evaluate, observed
@@ -110,14 +109,14 @@ class Replicated(NamedTuple):
     prior : Dataset or None
         Estimands; the draws that the fit's ``prior_spread`` is of.  None of a prior with a
         potential, which draws ignore.
-    observed : dict
+    observed : Dataset
         Values of the observed variables.
     drawn : Dataset
         The same from the posterior, (chain, draw, ...).
     """
 
     prior: xr.Dataset | None
-    observed: dict[str, np.ndarray]
+    observed: xr.Dataset
     drawn: xr.Dataset
 
 
@@ -144,7 +143,7 @@ def replicated(fitted: xr.DataTree, draws: int = 400) -> Replicated:
     values = evaluate.predictive(model, point, seed)
     return Replicated(
         None if built.potentials else built.prior_estimands(seed),
-        observed.values(model),
+        evaluate.dataset(model, observed.values(model), ()),
         evaluate.dataset(model, values, DIMS),
     )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from bayesmig import attrs, outputs, panels
+from bayesmig import attrs, contract, outputs, panels
 from bayesmig.comparison import (
     compare,
     data_title,
@@ -25,7 +25,8 @@ from bayesmig.comparison import (
 from bayesmig.diagnostics import problems
 from bayesmig.drawing import svg
 from bayesmig.errors import BayesmigError
-from bayesmig.groups import replicated
+from bayesmig.groups import Replicated, replicated
+from bayesmig.misfits import PROB, misfit
 from bayesmig.plots import forest
 from bayesmig.printed import SAMPLE_DIMS
 from bayesmig.study import Study, load_study
@@ -33,6 +34,7 @@ from bayesmig.study import Study, load_study
 if TYPE_CHECKING:
     import pandas as pd
 
+MISSED = 10  # groups on the page
 LETTERS = 24  # of a line of a label in a forest plot, so narrow that a phone shows them
 COLUMNS = {
     "{kind}": "What {source}, with its interval at the probability in brackets, and what is to be "
@@ -96,17 +98,22 @@ def report(fitted: xr.DataTree, folder: str | Path, fewest: int = 5) -> Path:
     )
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters["number"] = _number
+    environment.filters["figures"] = _figures
     own = is_own(fitted.attrs)
     audit = study.audit()
     table = compare(fitted)
     parts = [_part(fitted, name, rows) for name, rows in tables(table).items()]
     priors, unused = _priors(fitted)
-    checks, unchecked = _checks(whole, fitted, study, fewest)
+    again, unchecked = _again(whole) if quantities(fitted) else (None, "")
+    checks = _checks(fitted, again, study, fewest)
+    missed = _missed(whole, again, study, fewest)
     diagnostics = attrs.unpack(fitted.attrs, "diagnostics", dict)
     files = {part["file"]: _csv(part["table"]) for part in parts} | {
         "audit": _csv(audit),
         "priors": _csv_of(("parameter", "prior"), priors),
     }
+    if missed:
+        files["misfit"] = _csv(missed["table"])
     page = environment.from_string(template).render(
         study=study,
         heading=data_title(fitted.attrs) if own else study.title,
@@ -131,6 +138,7 @@ def report(fitted: xr.DataTree, folder: str | Path, fewest: int = 5) -> Path:
         options=attrs.unpack(fitted.attrs, "options", dict),
         checks=checks,
         unchecked=unchecked,
+        missed=missed,
         diagnostics=diagnostics,
         versions=attrs.unpack(fitted.attrs, "versions", dict),
         card=_html(_model_of(study.card) if own else study.card),
@@ -224,35 +232,67 @@ def _forests(fitted: xr.DataTree) -> list[dict[str, str]]:
     return found
 
 
-def _checks(
-    whole: xr.DataTree, shown: xr.DataTree, study: Study, fewest: int
-) -> tuple[list[tuple[str, dict[str, str]]], str]:
-    """Pictures of draws, priors and data, and why there are none of some."""
-    if not quantities(shown):
-        return [], ""
-    found = [("Do the chains agree?", panels.ranks(shown))]
-    said = ""
+def _again(whole: xr.DataTree) -> tuple[Replicated | None, str]:
+    """Draw from prior and posterior, and say what cannot be drawn."""
     try:
         again = replicated(whole)
     except (BayesmigError, NotImplementedError) as error:  # a distribution that cannot be drawn
-        said = f"Nothing was drawn from the prior, and no data from the posterior: {error}."
-    else:
-        if again.prior is None:
-            said = "The prior is not drawn: a factor of it (a potential) is in no draw."
-        else:
-            prior = panels.prior_posterior(shown, again.prior)
-            found.append(("What do the priors decide?", prior))
-        people = study.people is None or bool(study.people)
-        for name, seen in again.observed.items():
-            if seen.size:
-                panel = panels.predictive(seen, again.drawn[name], people, fewest)
-                title = f"Does the model draw data like these? {name.replace('_', ' ')}"
-                found.append((title, panel))
-    pictures = [
+        return None, f"Nothing was drawn from the prior, and no data from the posterior: {error}."
+    if again.prior is None:
+        return again, "The prior is not drawn: a factor of it (a potential) is in no draw."
+    return again, ""
+
+
+def _checks(
+    shown: xr.DataTree, again: Replicated | None, study: Study, fewest: int
+) -> list[tuple[str, dict[str, str]]]:
+    """Pictures of draws, priors and data."""
+    if not quantities(shown):
+        return []
+    found = [("Do the chains agree?", panels.ranks(shown))]
+    if again is not None and again.prior is not None:
+        prior = panels.prior_posterior(shown, again.prior)
+        found.append(("What do the priors decide?", prior))
+    for name, seen in {} if again is None else again.observed.items():
+        if seen.size:
+            panel = panels.predictive(seen.values, again.drawn[name], _of_people(study), fewest)
+            title = f"Does the model draw data like these? {str(name).replace('_', ' ')}"
+            found.append((title, panel))
+    return [
         (title, {"svg": svg(panel.figure, f"check{k}"), "alt": panel.alt, "words": panel.words})
         for k, (title, panel) in enumerate(found)
     ]
-    return pictures, said
+
+
+def _of_people(study: Study) -> bool:
+    return study.people is None or bool(study.people)
+
+
+def _missed(
+    whole: xr.DataTree, again: Replicated | None, study: Study, fewest: int
+) -> dict[str, Any] | None:
+    """Groups that the model misses most, those of few people left out."""
+    if again is None or (study.people and study.ability(contract.Groups) is None):
+        return None
+    beside = whole.copy()
+    beside["observed_data"] = xr.DataTree(again.observed)
+    beside["posterior_predictive"] = xr.DataTree(again.drawn)
+    table = misfit(beside)
+    if _of_people(study):
+        counted = [name for name, seen in again.observed.items() if seen.dtype.kind in "iu"]
+        few = table.variable.isin(counted) & (table[["observed", "expected"]].min(axis=1) < fewest)
+        table = table[~few]
+    if table.empty:
+        return None
+    outside = ((table.observed < table.low) | (table.observed > table.high)).mean()
+    names = ", ".join(dict.fromkeys(name.replace("_", " ") for name in table.by))
+    words = (
+        f"{len(table)} sums of what was observed (by {names}) beside what the posterior draws: "
+        f"{outside:.0%} are beyond their {PROB:.0%} interval, where a model that is right has a "
+        "tenth or fewer, for it has seen these data.  The farthest from it, in standard "
+        "deviations of the draws:"
+    )
+    return {"words": words, "table": table, "rows": table.head(MISSED).to_dict("records")}
 
 
 def _priors(fitted: xr.DataTree) -> tuple[list[tuple[str, str]], list[str]]:
@@ -319,6 +359,11 @@ def _clean(diagnostics: Mapping[str, Any]) -> str:
         f"bulk ESS {worst['ess_bulk']:.0f}, tail ESS {worst['ess_tail']:.0f} "
         "over all parameters and quantities."
     )
+
+
+def _figures(value: float) -> str:
+    """Print what may be of any size: four figures, or all before the point."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _number(value: float, digits: int, sign: str = "") -> str:

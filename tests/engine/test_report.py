@@ -133,6 +133,18 @@ def test_pictures_are_in_it_and_say_what_they_show(page):
     assert re.search(r"\d+ of 20 observed values lie within the 90% interval", page.text)
 
 
+def test_what_the_model_misses_is_on_it(written, page):
+    assert "Which groups does the model miss?" in page.text
+    tables = json.loads(re.search(r'id="tables">(.*?)</script>', written)[1])
+    found = pd.read_csv(io.StringIO(html.unescape(tables["misfit"])))
+    assert (found.z.abs().diff().dropna() <= 0).all()
+    row = found[found.group == "Male, mortality"].iloc[0]
+    men = small()["data"].sex.values == "Male"
+    seen = small()["observed_data"]["components"].sel(component="mortality").values[men].sum()
+    assert row.observed == pytest.approx(seen)
+    assert row.low < row.expected < row.high
+
+
 def test_a_fit_without_its_people_says_what_cannot_be_drawn(tmp_path):
     fitted = saving.without_respondents(toy_fit())
     page = Page(bm.report(fitted, tmp_path).read_text(encoding="utf-8"))

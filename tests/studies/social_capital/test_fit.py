@@ -1,5 +1,6 @@
 """Fits of the multinomial logit: estimands, print, other references, files."""
 
+import io
 import json
 import re
 
@@ -9,7 +10,7 @@ import pytest
 import xarray as xr
 from lazily import lazily
 from said import said
-from social_capital_fits import STUDY, TINY, quiet
+from social_capital_fits import STUDY, TINY, quiet, small
 
 import bayesmig as bm
 from bayesmig.calibration import coverage
@@ -335,3 +336,15 @@ def test_groups_left_out_compile_nothing(fit):
     assert words.startswith("unknown group 'Oaxaca'")
     words = said(bm.StudyError, bm.kfold, fit, folds=1)
     assert words == "folds must be 2 to 20 of these groups, got 1"
+
+
+def test_groups_of_few_people_are_not_in_the_report(tmp_path):
+    def missed(fewest):
+        page = bm.report(small(), tmp_path, fewest=fewest).read_text(encoding="utf-8")
+        tables = json.loads(re.search(r'id="tables">(.*?)</script>', page)[1])
+        return pd.read_csv(io.StringIO(tables["misfit"]))
+
+    whole, shown = missed(0), missed(30)
+    few = whole[["observed", "expected"]].min(axis=1) < 30
+    assert 0 < few.sum() < len(whole)
+    pd.testing.assert_frame_equal(shown, whole[~few].reset_index(drop=True))
