@@ -18,7 +18,7 @@ from bayesmig import attrs, evaluate, observed, outputs
 from bayesmig.errors import StudyError, unknown
 from bayesmig.jobs import Plain, alone, refuse
 from bayesmig.keeping import flat
-from bayesmig.ready import Built, Compiled, build, compile
+from bayesmig.ready import Built, Compiled, build, compile_built
 from bayesmig.results import fingerprint
 from bayesmig.saving import opened, sealed
 from bayesmig.signals import deferred, ignored
@@ -137,9 +137,9 @@ def calibrate(
     study = load_study(study) if isinstance(study, str) else study
     if simulate is None:  # the graph is refitted to what it draws: it must hold all of it
         options = {**options, **study.simulating}
-    ready = compile(study, data, priors, **options)
+    built = build(study, data, priors, **options)
     jobs = (
-        _prior_jobs(ready, n, seed) if simulate is None else _given_jobs(ready, n, seed, simulate)
+        _prior_jobs(built, n, seed) if simulate is None else _given_jobs(built, n, seed, simulate)
     )
     names = list(map(str, jobs[0].truth.data_vars))
     names += [LOG_DENSITY] * (simulate is None)
@@ -150,6 +150,7 @@ def calibrate(
     kept = [name for name in asked if name != LOG_DENSITY]
     point = LOG_DENSITY in asked
     jobs = [replace(job, truth=job.truth[kept], point=job.point if point else None) for job in jobs]
+    ready = compile_built(built)
     said = {
         "study": study.name,
         "data_title": str(data.attrs.get("title", "")),
@@ -359,19 +360,19 @@ def _finished(
     return done
 
 
-def _prior_jobs(ready: Compiled, n: int, seed: int) -> list[Job]:
+def _prior_jobs(built: Built, n: int, seed: int) -> list[Job]:
     """Truths from the prior, data through the graph."""
-    model, study = ready.model, ready.study
-    if ready.potentials:
+    model, study = built.model, built.study
+    if built.potentials:
         raise StudyError(
             f"study {study.name!r}: truths cannot be drawn from a prior with the potential "
-            f"{ready.potentials}, which no draw knows: give simulate="
+            f"{built.potentials}, which no draw knows: give simulate="
         )
     held = observed.data_names(model)
     values = evaluate.prior_draws(model, n, seed)
     drawn = {name: value[None] for name, value in values.items() if name not in held}
     truths = evaluate.dataset(model, drawn, ("chain", "draw"))
-    truth = study.estimands(truths, ready.data).isel(chain=0)
+    truth = study.estimands(truths, built.data).isel(chain=0)
     moved = evaluate.unconstrained(model, {rv.name: values[rv.name] for rv in model.free_RVs})
     points = np.concatenate([value.reshape(n, -1) for value in moved], axis=1)
     return [
@@ -387,13 +388,13 @@ def _prior_jobs(ready: Compiled, n: int, seed: int) -> list[Job]:
 
 
 def _given_jobs(
-    ready: Compiled, n: int, seed: int, simulate: Callable[[int], xr.Dataset]
+    built: Built, n: int, seed: int, simulate: Callable[[int], xr.Dataset]
 ) -> list[Job]:
     """Data sets with their truth, as a study simulates them."""
     jobs = []
     for i in range(n):
         data = simulate(seed + i)
-        truth = ready.study.estimands(ready.study.truth(data), data)
+        truth = built.study.estimands(built.study.truth(data), data)
         jobs.append(Job(data, truth, {}, seed + i))
     return jobs
 

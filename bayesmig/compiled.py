@@ -240,10 +240,11 @@ def compile_graph(model: pm.Model) -> tuple[CompiledGraph, bool]:
         if graph.matches(model):
             return graph, True
     started = time.perf_counter()
-    function = _compile_density(model)
-    graph = CompiledGraph(model, function, 0.0)
-    density = graph.bind(model, seed=0)
-    graph.glue(density.points, density.values)
+    with _upstream.compiling():
+        function = _compile_density(model)
+        graph = CompiledGraph(model, function, 0.0)
+        density = graph.bind(model, seed=0)
+        graph.glue(density.points, density.values)
     graph = _with_seconds(graph, time.perf_counter() - started)
     _compiled.insert(0, graph)
     del _compiled[MEMORY:]
