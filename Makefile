@@ -36,7 +36,7 @@ test-browser: docs
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[browser]"
 	$(RUN) -m pytest -q -m browser
 
-# runs of the command line ended at forty random times, five minutes
+# runs of the command line ended by every signal at every place, and at forty random times
 test-kill: $(READY)
 	$(RUN) -m pytest -q -m slow tests/safety/test_killed.py
 
@@ -84,10 +84,11 @@ calibrate: $(READY)
 cards: $(READY)
 	$(RUN) -m bayesmig.stored models/*/
 
-# seconds to the first draw, cold and warm; the snapshot model, the multinomial logit (with several
-# columns of groups, too) and counted persons against peers
+# seconds to the first draw and to compile, cold and warm; the snapshot model, the multinomial logit
+# (with several columns of groups, too) and counted persons against peers
 bench: $(READY)
 	$(RUN) benchmarks/start.py
+	$(RUN) benchmarks/compiling.py
 	$(RUN) benchmarks/snapshot.py
 	$(RUN) benchmarks/multinomial_logit.py
 	$(RUN) benchmarks/multilevel.py

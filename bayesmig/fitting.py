@@ -205,7 +205,7 @@ def refit(
     --------
     >>> import bayesmig as bm
     >>> mine = {"factor_scale": {"dist": "LogNormal", "mu": -1, "sigma": 0.5}}
-    >>> bm.refit(fit, mine, progress=False).attrs["prior_set"]
+    >>> bm.refit(fit, mine, draws=500, tune=500, progress=False).attrs["prior_set"]
     'default with factor_scale'
     """
     start = fitted if isinstance(fitted, Compiled) else compiled_from(fitted)

@@ -124,7 +124,7 @@ def begun(built: Built, prior: xr.Dataset, settings: Mapping[str, Any]) -> xr.Da
     """
     fitted = xr.DataTree.from_dict(
         {
-            PRIOR_SPREAD: spread(prior if not built.potentials else prior * np.nan),
+            PRIOR_SPREAD: _unknown(prior) if built.potentials else spread(prior),
             "observed_data": _observed(built),
             "constant_data": _constant(built),
             "data": built.data,
@@ -132,6 +132,11 @@ def begun(built: Built, prior: xr.Dataset, settings: Mapping[str, Any]) -> xr.Da
     )
     fitted.attrs = _attributes(built, settings)
     return fitted
+
+
+def _unknown(prior: xr.Dataset) -> xr.Dataset:
+    """No number for any estimand: draws of the prior ignore a part of it."""
+    return xr.full_like(prior.isel(chain=0, draw=0, drop=True), np.nan, dtype=float)
 
 
 def assembled(

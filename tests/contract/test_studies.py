@@ -7,7 +7,7 @@ from bayesmig.testing import check_study
 
 SMALL = {  # data that compile and sample in seconds; a study that is not here is run as it is
     "emigration": {"table": 7},
-    "emigration_microdata": {"persons": 2000},
+    "emigration_microdata": {"persons": 1000},
     "snapshot": {"surveys": 20},
     "social_capital": {"n": 1500, "municipalities": 15},
     "transnationalism_respondents": {"n": 300},

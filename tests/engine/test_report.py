@@ -166,7 +166,7 @@ def test_its_tables_are_in_it_as_csv(written):
     source = written.partition('<script type="application/json" id="tables">')[2]
     files = json.loads(source.partition("</script>")[0])
     whole = bm.compare(small())
-    assert set(files) == {*whole.quantity, "audit", "priors"}
+    assert set(files) == {*whole.quantity, "audit", "misfit", "priors"}
     for quantity in whole.quantity.unique():
         found = pd.read_csv(io.StringIO(files[quantity]), keep_default_na=False)
         rows = pd.DataFrame(whole[whole.quantity == quantity]).reset_index(drop=True)

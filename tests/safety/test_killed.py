@@ -10,6 +10,7 @@ import pytest
 
 import bayesmig as bm
 
+pytestmark = pytest.mark.slow  # runs to be ended one after the other: `make test-kill`, and CI
 SCRIPT = Path(__file__).with_name("killing.py")
 FIT = "fit toy --output fit.nc --draws 150 --tune 50 --chains 2".split()
 LONG = "fit toy --output fit.nc --draws 100000 --tune 50 --chains 2".split()
@@ -135,7 +136,6 @@ def test_a_killed_run_is_offered_at_the_next(killed):
     assert names(root / "offered") == ["fit.nc"]
 
 
-@pytest.mark.slow
 def test_forty_kills_at_any_time(tmp_path):
     rng = np.random.default_rng(3)
     signals = [("SIGKILL", "SIGTERM", "SIGINT")[k % 3] for k in range(40)]

@@ -13,7 +13,7 @@ from bayesmig.ready import build
 from bayesmig.results import begun
 
 STUDY = bm.load_study("snapshot")
-SMALL = {"draws": 250, "tune": 400, "chains": 2, "progress": False}
+SMALL = {"draws": 150, "tune": 250, "chains": 2, "progress": False}
 HEADLINE = (
     "solitary_share mean_trips_2016 circular_share_of_crossings retirement_prob retired_share "
     "circular_sojourn_within_2_years mean_solitary_sojourn mean_circular_sojourn "
@@ -38,9 +38,9 @@ def test_the_comparison_has_every_headline_number_with_its_contraction():
     assert table.published["population_2016"] == 14.6
     assert table.published_low["solitary_share"] == 0.52
     assert (table.coordinates == "").all()
-    # the variance left over from a uniform prior's 1/12
+    # what is left of the half width of the central 68.3 % of a uniform prior
     sd = table.sd["solitary_share"]
-    assert table.contraction["solitary_share"] == pytest.approx(1 - 12 * sd**2, abs=0.03)
+    assert table.contraction["solitary_share"] == pytest.approx(1 - (sd / 0.3413) ** 2, abs=0.03)
     assert table.contraction["retirement_prob"] > 0.95
     assert np.isnan(table.published_low["total_crossings"])
     assert np.isnan(table.overlap["total_crossings"])

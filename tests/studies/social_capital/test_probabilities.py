@@ -71,7 +71,6 @@ def test_a_square_goes_with_its_column(fit, twin):
     np.testing.assert_allclose(found, probabilities.probabilities(fit, right, draws=2))
 
 
-@pytest.mark.slow  # a graph of its own
 @pytest.mark.filterwarnings("ignore::bayesmig.DataWarning")
 def test_a_known_municipality_is_that_of_each_ones_stratum():
     fit = stratified()
