@@ -7,10 +7,9 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import xarray as xr
-
-import bayesmig as bm
 from unsampled import unsampled
 
+import bayesmig as bm
 from bayesmig import attrs
 from bayesmig.models.social_capital.design import of_fit
 
