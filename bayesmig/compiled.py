@@ -24,6 +24,7 @@ from bayesmig import _upstream
 from bayesmig.errors import StudyError, unknown
 from bayesmig.keeping import STATS, tree
 from bayesmig.signals import deferred
+from bayesmig.threads import in_turn
 from bayesmig.waits import sampling
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class CompiledGraph:
         """Whether ``model`` is the same graph, its numbers, data and sizes apart."""
         return not self.differences(model)
 
+    @in_turn
     def differences(self, model: pm.Model) -> str:
         """Say how ``model`` differs from the compiled graph; empty if it does not."""
         from pytensor.graph.basic import equal_computations
@@ -92,6 +94,7 @@ class CompiledGraph:
         """Names of the shared variables, in the order the function takes them."""
         return [variable.name for variable in self.function.get_shared()]
 
+    @in_turn
     def bind(
         self, model: pm.Model, seed: int, held: Mapping[str, np.ndarray] | None = None
     ) -> NativeDensity:
@@ -223,6 +226,7 @@ def _held(name: str, own: Any, held: Mapping[str, np.ndarray]) -> np.ndarray:
     return value
 
 
+@in_turn
 def compile_graph(model: pm.Model) -> tuple[CompiledGraph, bool]:
     """Compile the graph of ``model``, or find it among those compiled in this process.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmig.errors import StudyError
+from bayesmig.threads import in_turn
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 CHUNK = 20_000_000  # numbers held at once when evaluating over draws
 
 
+@in_turn
 def parameters(model: pm.Model, unconstrained: list[np.ndarray]) -> dict[str, np.ndarray]:
     """Turn unconstrained draws into parameters and derived variables on their natural scale.
 
@@ -41,6 +43,7 @@ def parameters(model: pm.Model, unconstrained: list[np.ndarray]) -> dict[str, np
     return dict(zip(names, _evaluate(natural, values, unconstrained), strict=True))
 
 
+@in_turn
 def unconstrained(model: pm.Model, point: Mapping[str, Any]) -> list[np.ndarray]:
     """Turn free variables into what the sampler moves: the inverse of `parameters`.
 
@@ -63,6 +66,7 @@ def unconstrained(model: pm.Model, point: Mapping[str, Any]) -> list[np.ndarray]
     return given.evaluate(given.put_into(moved))
 
 
+@in_turn
 def derived(
     model: pm.Model, point: Mapping[str, Any], strict: bool = False
 ) -> dict[str, np.ndarray]:
@@ -94,6 +98,7 @@ def derived(
     return found
 
 
+@in_turn
 def log_likelihood(model: pm.Model, point: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Pointwise log-likelihood of each observed variable, at values on the natural scale.
 
@@ -121,6 +126,7 @@ def log_likelihood(model: pm.Model, point: Mapping[str, Any]) -> dict[str, np.nd
     return dict(zip([rv.name for rv in model.observed_RVs], values, strict=True))
 
 
+@in_turn
 def log_prior(model: pm.Model, point: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Log density of each free variable at values on the natural scale."""
     from pymc.logprob.basic import conditional_logp
@@ -134,6 +140,7 @@ def log_prior(model: pm.Model, point: Mapping[str, Any]) -> dict[str, np.ndarray
     return dict(zip([rv.name for rv in model.free_RVs], values, strict=True))
 
 
+@in_turn
 def predictive(model: pm.Model, point: Mapping[str, Any], seed: int) -> dict[str, np.ndarray]:
     """Draw the observed variables given values of the parameters, one draw of each per point."""
     given = _Given(model, point)
@@ -171,6 +178,7 @@ def _sized_by_parameters(outputs: list[Any]) -> list[Any]:
     return list(graph.outputs)
 
 
+@in_turn
 def prior_draws(
     model: pm.Model, draws: int, seed: int, observed: bool = True
 ) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ from bayesmig.options import Option, arguments_of, keyword_only
 from bayesmig.printed import read as read_printed
 from bayesmig.priors import PriorSet, read_sets, resolve
 from bayesmig.readers import as_frame
-from bayesmig.threads import one_thread
+from bayesmig.threads import in_turn, one_thread
 from bayesmig.truth import of as truth_of
 
 if TYPE_CHECKING:
@@ -346,6 +346,7 @@ class Study:
         chosen, complete = self.resolve(priors, options, data)
         return self.model(self.used(data, complete), chosen, complete)
 
+    @in_turn
     def model(self, data: xr.Dataset, chosen: PriorSet, complete: Mapping[str, Any]) -> pm.Model:
         """Build the graph of data, priors and options that are complete and checked."""
         with one_thread():

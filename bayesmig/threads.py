@@ -1,13 +1,15 @@
-"""Linear algebra in one thread, so that sums come out the same whatever the machine's number."""
+"""What threads must not do at once, and with how many: the same numbers whoever else computes."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 _lock = threading.Lock()
+_graphs = threading.RLock()
 _state: dict[str, Any] = {"users": 0, "limits": None}
 
 
@@ -31,3 +33,19 @@ def one_thread() -> Iterator[None]:
             _state["users"] -= 1
             if not _state["users"]:
                 _state["limits"].restore_original_limits()
+
+
+def in_turn[**P, R](function: Callable[P, R]) -> Callable[P, R]:
+    """Let one thread at a time do what builds, rewrites or compiles a graph.
+
+    PyTensor changes its flags for a while and puts them back, and they are the process's: of two
+    threads the one that ends last puts back what the other had changed.  From then on graphs are
+    compiled without fusion (slower, with other last digits), and nobody says so.
+    """
+
+    @wraps(function)
+    def alone(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _graphs:
+            return function(*args, **kwargs)
+
+    return alone

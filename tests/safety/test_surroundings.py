@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import toy
+from lazily import lazily
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import bayesmig as bm
-from bayesmig import cache, signals
+from bayesmig import cache, evaluate, signals
 from bayesmig.threads import one_thread
 
+pytensor = lazily("pytensor")
 TESTS = str(Path(__file__).parents[1])
 COMPILED = f"""
 import sys, warnings
@@ -270,3 +272,31 @@ def test_several_threads_fit_at_once():
             together = list(pool.map(one, range(1, 4)))
         apart = [one(seed) for seed in range(1, 4)]
     np.testing.assert_array_equal(together, apart)
+
+
+def test_threads_leave_pytensor_its_flags():
+    """Flags that one thread changes for a while, another would put back too late."""
+    study = bm.load_study("emigration")
+    data = study.example(table=7)
+    model = study.build(data)
+
+    def flags():
+        return {name: getattr(pytensor.config, name) for name in ("cxx", "mode", "optimizer")}
+
+    def work():
+        for _ in range(3):
+            study.build(data)
+            evaluate.prior_draws(model, 2, seed=1, observed=False)
+
+    before, interval = flags(), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert flags() == before
+    assert before["cxx"]
