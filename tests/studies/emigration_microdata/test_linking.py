@@ -411,11 +411,15 @@ def test_the_flow_adds_up_and_prints(panel):
 # Panels of frames
 
 
-@pytest.fixture
-def frame(panel):
-    people = panel(
+@pytest.fixture(scope="module")
+def people(shared_panel):
+    return shared_panel(
         met(**FAMILY), met(**MOTHER), person(**CHILD, MOMLOC=2), met(SERIAL=17, MIGRATE1=6)
     )
+
+
+@pytest.fixture
+def frame(people):
     return people.frame()
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -322,6 +322,7 @@ def absent(found: Mapping[str, Mapping[int, str]]) -> list[tuple[str, int, str]]
     ]
 
 
+@lru_cache(100_000)  # the labels of one codebook and of the next are mostly the same
 def _likeness(words: str, expected: str) -> float:
     """How alike a label is to the most similar of the expected ones, 0 to 1."""
     return max(_alike(_plain(words), _plain(label)) for label in expected.split(" / "))
