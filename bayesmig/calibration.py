@@ -18,8 +18,7 @@ from bayesmig import attrs, evaluate, observed, outputs
 from bayesmig.errors import StudyError, unknown
 from bayesmig.jobs import Plain, alone, refuse
 from bayesmig.keeping import flat
-from bayesmig.ready import Built, Compiled, build, compile_built
-from bayesmig.results import fingerprint
+from bayesmig.ready import Built, Compiled, build, compile_built, fingerprint
 from bayesmig.saving import opened, sealed
 from bayesmig.signals import deferred, ignored
 from bayesmig.study import Study, load_study

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from bayesmig import attrs
 from bayesmig.errors import BayesmigError, StudyError, warn
 from bayesmig.priors import read_text
-from bayesmig.ready import Built, Compiled, compile
-from bayesmig.results import fingerprint
+from bayesmig.ready import Built, Compiled, compile, fingerprint
 from bayesmig.threads import one_thread
 
 if TYPE_CHECKING:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bayesmig import attrs, compiled, contract, evaluate
-from bayesmig.errors import DataWarning, StudyError
+from bayesmig.errors import DataWarning, PriorError, StudyError
 from bayesmig.priors import PriorSet, read_text
 from bayesmig.saving import data_of
 from bayesmig.study import Study, load_study
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 PRIOR_DRAWS = 500  # for the estimands under the prior
+KEPT, MOST = 4, 100_000_000  # draws that stay, of bytes each at most
+_drawn: dict[tuple[Any, ...], xr.Dataset] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +62,30 @@ class Built:
 
         Draws ignore `potentials`.
         """
+        return self.study.estimands(self._prior(seed), self.data)
+
+    def _prior(self, seed: int) -> xr.Dataset:
+        """Draw the prior; the last few stay, for refits of the same data and priors."""
+        key = self._key(seed)
+        if key is not None and key in _drawn:
+            return _drawn[key].copy(deep=True)
         values = evaluate.prior_draws(self.model, PRIOR_DRAWS, seed, observed=False)
         draws = {name: value[None] for name, value in values.items()}
         prior = evaluate.dataset(self.model, draws, ("chain", "draw"))
-        return self.study.estimands(prior, self.data)
+        if key is not None and prior.nbytes <= MOST:
+            while len(_drawn) >= KEPT:
+                del _drawn[next(iter(_drawn))]
+            _drawn[key] = prior.copy(deep=True)
+        return prior
+
+    def _key(self, seed: int) -> tuple[Any, ...] | None:
+        """What draws of the prior depend on; None with priors of another library."""
+        try:
+            priors = self.priors.to_toml()
+        except PriorError:
+            return None
+        graph = self.study.part("graph")
+        return (graph, fingerprint(self.data), priors, attrs.pack(self.options), seed)
 
     def simulating(self) -> pm.Model:
         """Build the graph that draws whole data sets; its parameters are the same."""
@@ -86,6 +111,21 @@ class Compiled(Built):
     graph: compiled.CompiledGraph
     reused: bool
     seconds: dict[str, float]
+
+
+def fingerprint(data: xr.Dataset) -> str:
+    """SHA-256 of a data set's values, labels, dims and attributes."""
+    attributes = sorted(f"{name}={value}" for name, value in data.attrs.items())
+    digest = hashlib.sha256("; ".join(attributes).encode())
+    for name in sorted(map(str, data.variables)):
+        variable = data[name]
+        digest.update(f"{name}{variable.dims}{variable.dtype.kind}{variable.shape}".encode())
+        values = variable.values
+        numeric = values.dtype.kind in "fiub"
+        digest.update(
+            np.ascontiguousarray(values).tobytes() if numeric else str(values.tolist()).encode()
+        )
+    return digest.hexdigest()
 
 
 def build(study: Study | str, data: Any, priors: Any = None, **options: Any) -> Built:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +16,7 @@ from bayesmig.compiled import cut
 from bayesmig.diagnostics import diagnose
 from bayesmig.errors import PriorError
 from bayesmig.keeping import flat
-from bayesmig.ready import Built
+from bayesmig.ready import Built, fingerprint
 from bayesmig.saving import FORMAT, data_of
 from bayesmig.study import load_study
 
@@ -218,21 +217,6 @@ def _attributes(built: Built, settings: Mapping[str, Any]) -> dict[str, Any]:
         "sampler": "nutpie NUTS",
         "versions": attrs.pack({name: _version(name) for name in LIBRARIES}),
     }
-
-
-def fingerprint(data: xr.Dataset) -> str:
-    """SHA-256 of a data set's values, labels, dims and attributes."""
-    attributes = sorted(f"{name}={value}" for name, value in data.attrs.items())
-    digest = hashlib.sha256("; ".join(attributes).encode())
-    for name in sorted(map(str, data.variables)):
-        variable = data[name]
-        digest.update(f"{name}{variable.dims}{variable.dtype.kind}{variable.shape}".encode())
-        values = variable.values
-        numeric = values.dtype.kind in "fiub"
-        digest.update(
-            np.ascontiguousarray(values).tobytes() if numeric else str(values.tolist()).encode()
-        )
-    return digest.hexdigest()
 
 
 def _version(library: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 from fits import STUDY, small
 from lazily import lazily
+from toy.fits import toy_fit
 
 import bayesmig as bm
 from bayesmig import calibration, compiled
@@ -328,13 +329,14 @@ def test_sensitivity_names_the_priors_that_it_cannot_see():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert bm.sensitivity(small(), "emigration").attrs["unseen"] == []
-    flat = {"intercept": {"dist": "Uniform", "lower": -10, "upper": 0}}
+    flat = {"slope": {"dist": "Uniform", "lower": -10, "upper": 10}}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", (bm.RecompiledWarning, bm.ConvergenceWarning))
-        fitted = bm.refit(small(), flat, draws=50, tune=100, chains=2, progress=False)
-    with pytest.warns(bm.PriorWarning, match="flat priors decide, here of intercept: refit"):
-        table = bm.sensitivity(fitted, "emigration")
-    assert table.attrs["unseen"] == ["intercept"]
+        warnings.simplefilter("ignore", bm.RecompiledWarning)
+        warnings.simplefilter("ignore", bm.ConvergenceWarning)
+        fitted = bm.refit(toy_fit(), flat, draws=50, tune=100, chains=2, progress=False)
+    with pytest.warns(bm.PriorWarning, match="flat priors decide, here of slope: refit"):
+        table = bm.sensitivity(fitted, "slope")
+    assert table.attrs["unseen"] == ["slope"]
 
 
 def test_sensitivity_of_no_quantity():

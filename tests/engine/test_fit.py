@@ -18,7 +18,8 @@ from fits import GROUPS, SMALL, STUDY, TINY, default, small, too_short
 from lazily import lazily
 
 import bayesmig as bm
-from bayesmig.results import LIBRARIES, fingerprint, finished
+from bayesmig.ready import fingerprint
+from bayesmig.results import LIBRARIES, finished
 
 az = lazily("arviz")
 stats = lazily("scipy.stats")

@@ -98,17 +98,17 @@ def test_bind_refuses_another_shape(ready):
 
 def test_calibration_meets_the_simulated_data(data):
     """Against the original data 90 % intervals would hold a fraction of truths."""
-    found = bm.calibrate(toy.study, data, n=80, draws=150, tune=200, progress=False)
+    found = bm.calibrate(toy.study, data, n=40, draws=150, tune=200, progress=False)
     table = bm.coverage(found)
-    # shares of 80 x 7 intervals, within four of their standard errors
+    # shares of 40 x 7 intervals, within four of their standard errors
     inside = found.inside.sel(quantity="slope").mean(("simulation", "outcome"))
-    assert abs(float(inside.sel(probability=0.9)) - 0.9) < 4 * np.sqrt(0.9 * 0.1 / 560)
-    assert abs(float(inside.sel(probability=0.5)) - 0.5) < 4 * np.sqrt(0.25 / 560)
+    assert abs(float(inside.sel(probability=0.9)) - 0.9) < 4 * np.sqrt(0.9 * 0.1 / 280)
+    assert abs(float(inside.sel(probability=0.5)) - 0.5) < 4 * np.sqrt(0.25 / 280)
     for outcome in OUTCOMES:
         ranks = found["rank"].sel(quantity="slope", outcome=outcome).values
         counts = np.histogram(ranks, bins=4, range=(0, 1))[0]
         # chi-squared with 3 degrees of freedom is beyond 21.1 once in ten thousand
-        assert np.sum((counts - 20) ** 2 / 20) < 21.1, outcome
+        assert np.sum((counts - 10) ** 2 / 10) < 21.1, outcome
     assert table.attrs["divergences"] == 0
 
 

@@ -11,7 +11,7 @@ from toy import study as STUDY
 from toy.fits import TINY
 
 import bayesmig as bm
-from bayesmig import compiled
+from bayesmig import compiled, evaluate
 
 pm = lazily("pymc")
 
@@ -290,3 +290,18 @@ def test_foreign_priors_are_refitted_from_the_compiled_graph(foreign):
     assert again.attrs["compiled"] == more.attrs["compiled"] == "reused"
     assert_same_draws(again, foreign)
     assert more["log_prior"]["slope"].dims == ("chain", "draw", "outcome")
+
+
+def test_the_prior_of_the_same_data_and_priors_is_drawn_once(monkeypatch):
+    first = bm.compile(STUDY, PEOPLE).prior_estimands(seed=77)
+
+    def drawn_anew(*arguments, **named):
+        raise AssertionError("drawn anew")
+
+    monkeypatch.setattr(evaluate, "prior_draws", drawn_anew)
+    first["slope"][:] = 0.0  # what is handed out is nobody else's
+    again = bm.compile(STUDY, PEOPLE).prior_estimands(seed=77)
+    assert not (again["slope"] == 0).any()
+    for data, priors, seed in ((PEOPLE, "wide", 77), (MORE, None, 77), (PEOPLE, None, 78)):
+        with pytest.raises(AssertionError, match="drawn anew"):
+            bm.compile(STUDY, data, priors).prior_estimands(seed=seed)

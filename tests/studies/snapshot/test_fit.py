@@ -13,7 +13,7 @@ from bayesmig.ready import build
 from bayesmig.results import begun
 
 STUDY = bm.load_study("snapshot")
-SMALL = {"draws": 150, "tune": 250, "chains": 2, "progress": False}
+SMALL = {"draws": 120, "tune": 200, "chains": 2, "progress": False}
 HEADLINE = (
     "solitary_share mean_trips_2016 circular_share_of_crossings retirement_prob retired_share "
     "circular_sojourn_within_2_years mean_solitary_sojourn mean_circular_sojourn "
