@@ -43,11 +43,13 @@ def is_random(variable: Any) -> bool:
 def compiling() -> Iterator[None]:
     """Compile with few of LLVM's passes, and without looking for garbage: a quarter less waiting.
 
-    The same numbers come out, and a gradient takes as long (benchmarks/compiling.py).  Whoever sets
-    NUMBA_OPT has it.
+    The same numbers come out, and a gradient takes as long within a few percent
+    (benchmarks/compiling.py).  Whoever sets NUMBA_OPT has it.
     """
-    from numba.core import config, registry
+    from numba.core import config as numba_config
+    from numba.core import registry
 
+    config: Any = numba_config  # its names are made when it is imported
     registry.cpu_target.target_context.codegen()  # made with the level that it finds
     level, collected = config.OPT, gc.isenabled()
     if "NUMBA_OPT" not in os.environ:

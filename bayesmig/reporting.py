@@ -253,8 +253,10 @@ def _checks(
     if again is not None and again.prior is not None:
         prior = panels.prior_posterior(shown, again.prior)
         found.append(("What do the priors decide?", prior))
-    for name, seen in {} if again is None else again.observed.items():
-        if seen.size:
+    if again is not None:
+        for name, seen in again.observed.items():
+            if not seen.size:
+                continue
             panel = panels.predictive(seen.values, again.drawn[name], _of_people(study), fewest)
             title = f"Does the model draw data like these? {str(name).replace('_', ' ')}"
             found.append((title, panel))
