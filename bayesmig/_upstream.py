@@ -41,7 +41,7 @@ def is_random(variable: Any) -> bool:
 
 @contextmanager
 def compiling() -> Iterator[None]:
-    """Compile with few of LLVM's passes, and without looking for garbage: a quarter less waiting.
+    """Compile with few of LLVM's passes, and without looking for garbage: a fifth less waiting.
 
     The same numbers come out, and a gradient takes as long within a few percent
     (benchmarks/compiling.py).  Whoever sets NUMBA_OPT has it.
