@@ -13,7 +13,7 @@ import bayesmig as bm
 pytestmark = pytest.mark.slow  # runs to be ended one after the other: `make test-kill`, and CI
 SCRIPT = Path(__file__).with_name("killing.py")
 FIT = "fit toy --output fit.nc --draws 150 --tune 50 --chains 2".split()
-LONG = "fit toy --output fit.nc --draws 100000 --tune 50 --chains 2".split()
+LONG = "fit toy --output fit.nc --draws 1000000 --tune 50 --chains 2".split()
 CALIBRATE = "calibrate toy --n 6 --draws 60 --workers 1".split()
 RECOVER, DISCARD = ["recover", "fit.nc"], ["discard", "fit.nc"]
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGKILL": -9}
