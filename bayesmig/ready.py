@@ -15,6 +15,7 @@ from bayesmig.errors import DataWarning, PriorError, StudyError
 from bayesmig.priors import PriorSet, read_text
 from bayesmig.saving import data_of
 from bayesmig.study import Study, load_study
+from bayesmig.threads import in_turn
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -64,6 +65,7 @@ class Built:
         """
         return self.study.estimands(self._prior(seed), self.data)
 
+    @in_turn
     def _prior(self, seed: int) -> xr.Dataset:
         """Draw the prior; the last few stay, for refits of the same data and priors."""
         key = self._key(seed)
