@@ -15,6 +15,7 @@ from bayesmig.errors import DataError, DataWarning
 
 Which = Literal["answered", "possible"]
 Errors = Literal["pooled", "sample"]
+Whose = Literal["repeaters", "everybody"]
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def cells(data: xr.Dataset, which: Which = "answered") -> Cells:
 
 @dataclass(frozen=True)
 class MeanTrips:
-    """Mean trips to date of each survey's respondents, and its standard error (eq. 39).
+    """Mean trips to date of each survey's respondents, or repeaters, and its standard error.
 
     Attributes
     ----------
@@ -105,7 +106,7 @@ class MeanTrips:
     error: NDArray[np.float64]
 
 
-def mean_trips(data: xr.Dataset, errors: Errors = "pooled") -> MeanTrips:
+def mean_trips(data: xr.Dataset, errors: Errors = "pooled", of: Whose = "repeaters") -> MeanTrips:
     """Return the sample means that calibrate the trips, and their standard errors.
 
     Parameters
@@ -114,6 +115,8 @@ def mean_trips(data: xr.Dataset, errors: Errors = "pooled") -> MeanTrips:
     errors : {"pooled", "sample"}
         From the variance of trips among all surveys' respondents, whose log is linear in the
         survey's year, or from each survey's own variance.
+    of : {"repeaters", "everybody"}
+        Respondents whose last trip was a repeat, or all.  A survey without any has no mean.
 
     Warns
     -----
@@ -126,15 +129,19 @@ def mean_trips(data: xr.Dataset, errors: Errors = "pooled") -> MeanTrips:
     DataError
         If no survey has one.
     """
+    if of == "repeaters":
+        data = data.isel(respondent=np.flatnonzero(data["repeat"].values))
     trips = data["trips"].to_series().groupby(data["survey_year"].values)
     table = pd.DataFrame({"mean": trips.mean(), "variance": trips.var(), "n": trips.size()})
     usable = table["variance"] > 0
+    who = "respondents" if of == "everybody" else "repeaters"
     if not usable.any():
-        raise DataError("no survey has two respondents with different numbers of trips")
+        also = "" if of == "everybody" else "; trips_of='everybody' takes all respondents'"
+        raise DataError(f"no survey has two {who} with different numbers of trips{also}")
     if errors == "pooled":
         table["variance"] = _pooled(table)
     elif not usable.all():
-        left = ", ".join(f"{year} ({n} respondents)" for year, n in table.loc[~usable, "n"].items())
+        left = ", ".join(f"{year} ({n} {who})" for year, n in table.loc[~usable, "n"].items())
         warnings.warn(
             f"mean trips have no standard error, and are not used, in {left}",
             DataWarning,

@@ -13,6 +13,7 @@ import xarray as xr
 from bayesmig import evaluate
 from bayesmig.drawing import INK, POSTERIOR, PRINTED, SERIES, Series, new_figure, styled
 from bayesmig.models.snapshot import printed
+from bayesmig.models.snapshot.design import mean_trips
 from bayesmig.models.snapshot.estimands import by_length
 from bayesmig.models.snapshot.paper import PROB
 from bayesmig.ready import built_from
@@ -40,16 +41,14 @@ def trip_means(fitted: xr.DataTree, ci_prob: float = PROB) -> pd.DataFrame:
         Index survey_year; observed, expected, low, high (of a sample mean, its sampling
         error included).
     """
-    observed = fitted["observed_data"].to_dataset()["sampled_mean_trips"].values
-    held = fitted["constant_data"].to_dataset()
-    first = int(fitted["data"].attrs["first_year"])
-    years = first + held["trips_survey"].values.astype(int)
-    expected = fitted["estimands"].to_dataset()["trips_at_home"].sel(year=years)
-    draws = _flat(expected)
-    noise = np.random.default_rng(0).normal(0, held["trips_error"].values, draws.shape)
+    data = data_of(fitted, "the figure")
+    means = mean_trips(data, of="everybody")
+    years = data.attrs["first_year"] + means.survey
+    draws = _flat(fitted["estimands"].to_dataset()["trips_at_home"].sel(year=years))
+    noise = np.random.default_rng(0).normal(0, means.error, draws.shape)
     low, high = _ends(draws + noise, ci_prob)
     return pd.DataFrame(
-        {"observed": observed, "expected": draws.mean(0), "low": low, "high": high},
+        {"observed": means.mean, "expected": draws.mean(0), "low": low, "high": high},
         index=pd.Index(years, name="survey_year"),
     )
 

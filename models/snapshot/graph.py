@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from bayesmig.errors import StudyError
 from bayesmig.models.snapshot import design
 from bayesmig.models.snapshot.data import validate
-from bayesmig.models.snapshot.design import Errors, Which
+from bayesmig.models.snapshot.design import Errors, Which, Whose
 from bayesmig.models.snapshot.paper import CROSSINGS, CROSSINGS_SINCE, PIECES, SINGLE_YEARS
 from bayesmig.models.snapshot.window import Knots, Window
 
@@ -43,6 +43,7 @@ def build(
     knots: Knots = PIECES,
     single_years: int = SINGLE_YEARS,
     calibration: Calibration = "exact",
+    trips_of: Whose = "repeaters",
     trips_error: Errors = "pooled",
     barrier: float = 1.0,
     cells: Which = "answered",
@@ -79,6 +80,10 @@ def build(
     calibration : {"exact", "paper"}
         Mean trips of those at home: followed through departures and returns, or with
         the returners drawn at random from those abroad (eq. 36).
+    trips_of : {"repeaters", "everybody"}
+        Whose mean trips are observed: of each survey's respondents whose last trip was a
+        repeat, given when they left; or of all, as in eq. 39, which counts a second time who
+        has made more than one.
     trips_error : {"pooled", "sample"}
         Standard errors of the surveys' mean trips: of a variance that all surveys together
         tell, or each survey's own as in eq. 39.  Trips are skewed, so that surveys whose mean
@@ -121,8 +126,8 @@ def build(
         phi = priors.variable("solitary_share", support="unit")
         q = priors.variable("retirement_prob", support="unit")
         solitary = phi * timing("solitary_departures", priors, window)
-        a_s = years.by_length(staying("solitary_sojourn", priors, window))
         a_c = years.by_length(staying("circular_sojourn", priors, window))
+        a_s = years.by_length(staying("solitary_sojourn", priors, window))
         if parametrization == "flow":
             g = timing("rookie_departures", priors, window)
             circular = _flows(1 - phi, g, q, _repeat_prob(priors, window), a_c, years)
@@ -131,15 +136,19 @@ def build(
             m_c = _mean_trips(priors, window)
             circular = _paper_flows(1 - phi, f_c, m_c, q, a_c, years, barrier)
         carry = _exact_trips if calibration == "exact" else _paper_trips
+        carried = carry(circular, years)
         returned = years.convolve(solitary, _cumsum(a_s))  # N_S - P_S
         home = returned + circular.at_home(circular.departures)  # sigma (eq. 21)
-        trips = (returned + carry(circular, years)) / home  # eq. 38
+        trips = (returned + carried.at_home) / home  # eq. 38
         pm.Deterministic("trips_at_home", trips, dims="year")
         _scale(solitary + circular.departures, crossings, crossings_since, priors, window)
-        answers, sample = design.cells(data, cells), design.mean_trips(data, trips_error)
+        answers = design.cells(data, cells)
+        sample = design.mean_trips(data, trips_error, trips_of)
         model.add_coord("cell", answers.labels(window.first_year))
         model.add_coord("survey", window.years[sample.survey])
-        _observe_answers(answers, solitary, a_s, circular, home)
+        respondents = _observe_answers(answers, solitary, a_s, circular, home)
+        if trips_of == "repeaters":
+            trips = _trips_of_repeaters(respondents, carried.by_active)
         _observe_mean_trips(sample, trips)
     return model
 
@@ -195,7 +204,8 @@ def _sojourn_leaving(name: str, priors: PriorSet, window: Window) -> Any:
     """Chance to leave by year of stay: the first year's, then one that changes slowly.
 
     From the second year on its logit is linear in log years, with a random walk about it.  Who
-    has not left after the single years has a long stay.
+    has not left after the single years has a long stay.  How fast the chance of solitary migrants
+    falls is told by that of circular ones, whose stays are known better, and a difference.
     """
     import pymc as pm
     import pytensor.tensor as pt
@@ -203,7 +213,11 @@ def _sojourn_leaving(name: str, priors: PriorSet, window: Window) -> Any:
     kind = name.removesuffix("_sojourn")
     first = priors.variable(f"{kind}_leaving_first_year")
     second = priors.variable(f"{kind}_leaving_second_year")
-    slope = priors.variable(f"{kind}_leaving_slope")
+    if kind == "circular":
+        slope = priors.variable("circular_leaving_slope")
+    else:
+        slope = pm.modelcontext(None)["circular_leaving_slope"]
+        slope += priors.variable("solitary_leaving_slope_difference")
     step = priors.variable(f"{kind}_leaving_step", support="positive")
     noise = pm.Normal(f"{kind}_leaving_noise", dims="leaving_step")
     length = pm.Data(f"{kind}_leaving_log_steps", window.log_steps[1:], dims="leaving_step")
@@ -328,8 +342,12 @@ class _Circular:
     idle: Any
     possible: Any = None
 
+    def active(self, carried: Any) -> Any:
+        """What departing circular migrants carry, summed over the active at home (M)."""
+        return (1 - self.retirement_prob) * (self.idle * carried[None]).sum(1)
+
     def at_home(self, carried: Any) -> Any:
-        """What departing circular migrants carry, summed over those at home (M + Q)."""
+        """The same, summed over all at home (M + Q)."""
         q = self.retirement_prob
         return (((1 - q) * self.idle + q * _cumsum(self.ended)) * carried[None]).sum(1)
 
@@ -400,12 +418,36 @@ def _stayed(rho: Any) -> Any:
 # --- mean trips (Section 10) ------------------------------------------------------------
 
 
-def _exact_trips(circular: _Circular, years: _Years) -> Any:
-    """Trips to date of circular migrants at home: those departing carry T = (I - B)^-1 C."""
-    return circular.at_home(_solve(circular.system, circular.departures))
+class _Carried(NamedTuple):
+    """Trips to date of circular migrants at home, by year.
+
+    Attributes
+    ----------
+    at_home : (year)
+        All of them together.
+    by_active : (year)
+        V_A / M, the mean of those who have not retired; 0 where there are none.
+    """
+
+    at_home: Any
+    by_active: Any
+
+    @classmethod
+    def of(cls, circular: _Circular, at_home: Any, active: Any) -> _Carried:
+        """Carried by all at home, and by the active among them (V_A)."""
+        import pytensor.tensor as pt
+
+        migrants = circular.active(circular.departures)
+        return cls(at_home, active / pt.switch(migrants > 0, migrants, 1.0))
 
 
-def _paper_trips(circular: _Circular, years: _Years) -> Any:
+def _exact_trips(circular: _Circular, years: _Years) -> _Carried:
+    """Those departing carry T = (I - B)^-1 C."""
+    carried = _solve(circular.system, circular.departures)
+    return _Carried.of(circular, circular.at_home(carried), circular.active(carried))
+
+
+def _paper_trips(circular: _Circular, years: _Years) -> _Carried:
     """The same as the paper has it: returners are drawn at random from those abroad (eq. 36).
 
     Equations 33, 36 and 37 are linear in the trips of active migrants at home, V_A:
@@ -425,7 +467,8 @@ def _paper_trips(circular: _Circular, years: _Years) -> Any:
     weight = (returns / abroad)[:, None]
     system = pt.eye(size) + carried + q * _cumsum(weight * carried)
     active = _solve(system, _cumsum(departures) - abroad - q * _cumsum(returns), unit=False)
-    return _cumsum(departures) - abroad - (carried * active[None]).sum(1)
+    at_home = _cumsum(departures) - abroad - (carried * active[None]).sum(1)
+    return _Carried.of(circular, at_home, active)
 
 
 def _scale(flow: Any, crossings: Any, since: int, priors: PriorSet, window: Window) -> None:
@@ -471,7 +514,7 @@ def _observe_answers(
     if circular.possible is not None:
         log_p = pt.switch(circular.possible, log_p, -np.inf)
     count = pm.Data("cell_count", cells.count, dims="cell")
-    pm.CustomDist(
+    return pm.CustomDist(
         "respondents",
         log_p,
         t,
@@ -515,6 +558,24 @@ def _draw_counts(
             cell = np.searchsorted(end, person, side="right")
             counts[row, here] = np.bincount(cell, minlength=len(here))
     return counts.reshape(shape)
+
+
+def _trips_of_repeaters(respondents: Any, by_active: Any) -> Any:
+    """Mean trips of each year's respondents on a repeat trip, given when they left.
+
+    Whoever leaves again has one trip more than the active who are at home at the end of the year
+    before.  How long the trip takes and what comes after it do not depend on their number.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    model = pm.modelcontext(None)
+    survey, departure = model["cell_survey"], model["cell_departure"]
+    repeaters = respondents * model["cell_repeat"]
+    expected = pt.concatenate([pt.ones(1), 1 + by_active[:-1]])  # nobody repeats in the first year
+    none = pt.zeros_like(by_active)
+    trips = pt.inc_subtensor(none[survey], repeaters * expected[departure])
+    return trips / pt.maximum(pt.inc_subtensor(none[survey], repeaters), 1)
 
 
 def _observe_mean_trips(sample: design.MeanTrips, trips: Any) -> None:

@@ -241,6 +241,11 @@ def counts(data):
 
 def paper_trips(history):
     """m_Mexico by equations 33-38: returners drawn at random from those abroad."""
+    return paper_means(history)[0]
+
+
+def paper_means(history):
+    """m_Mexico, and the mean of the active (eqs. 33-38)."""
     h = history
     returns = [0.0] * (h.tau + 1)
     us, quit_, active, mexico = ([0.0] * (h.tau + 1) for _ in range(4))
@@ -256,7 +261,7 @@ def paper_trips(history):
         mexico[t] = (
             h.n_s[t] - h.p_s[t] + quit_[t] * h.retired[t] + active[t] * h.active[t]
         ) / h.home[t]  # eq. 38
-    return mexico
+    return mexico, active
 
 
 def tables_of_trips(history):
@@ -307,29 +312,61 @@ def exact_trips(history):
 TRIPS = {"exact": exact_trips, "paper": paper_trips}
 
 
-def trips_of(data):
-    """Trips of each survey's respondents, by t."""
-    of_survey = {}
-    for survey, trips in zip(
-        data["survey_year"].values.tolist(), data["trips"].values.tolist(), strict=True
+def exact_active(history):
+    """Mean trips of active migrants at home, from the table of migrants by trips."""
+    found = [0.0] * (history.tau + 1)
+    for t, by_trips in tables_of_trips(history).items():
+        people = sum(by_trips["active"])
+        found[t] = sum(k * n for k, n in enumerate(by_trips["active"])) / people if people else 0.0
+    return found
+
+
+ACTIVE = {"exact": exact_active, "paper": lambda history: paper_means(history)[1]}
+
+
+def repeaters_trips(history, data, calibration="exact"):
+    """Mean trips expected of each survey's repeaters, by t, given the year in which each left."""
+    active = ACTIVE[calibration](history)
+    expected = {}
+    for survey, departure, repeat in zip(
+        data["survey_year"].values.tolist(),
+        data["departure_year"].values.tolist(),
+        data["repeat"].values.tolist(),
+        strict=True,
     ):
-        of_survey.setdefault(survey - data.attrs["first_year"] + 1, []).append(trips)
+        if repeat:
+            before = active[departure - data.attrs["first_year"]]  # at the end of the year before
+            expected.setdefault(survey - data.attrs["first_year"] + 1, []).append(1 + before)
+    return {t: statistics.fmean(trips) for t, trips in expected.items()}
+
+
+def trips_of(data, of="repeaters"):
+    """Trips of each survey's repeaters, or of all respondents, by t."""
+    of_survey = {}
+    for survey, repeat, trips in zip(
+        data["survey_year"].values.tolist(),
+        data["repeat"].values.tolist(),
+        data["trips"].values.tolist(),
+        strict=True,
+    ):
+        if repeat or of == "everybody":
+            of_survey.setdefault(survey - data.attrs["first_year"] + 1, []).append(trips)
     return {t: of_survey[t] for t in sorted(of_survey)}
 
 
-def sample_means(data):
+def sample_means(data, of="repeaters"):
     """Mean trips and its standard error of each survey that has one of its own, by t."""
     found = {}
-    for t, trips in trips_of(data).items():
+    for t, trips in trips_of(data, of).items():
         if len(trips) > 1 and statistics.variance(trips) > 0:
             error = math.sqrt(statistics.variance(trips) / len(trips))
             found[t] = statistics.fmean(trips), error
     return found
 
 
-def pooled_means(data):
+def pooled_means(data, of="repeaters"):
     """Mean trips of each survey, by t, and its error: one variance, log-linear if three tell."""
-    surveys = trips_of(data)
+    surveys = trips_of(data, of)
     some = {t: trips for t, trips in surveys.items() if len(trips) > 1}
     if len(some) < 3:
         squares = sum((len(trips) - 1) * statistics.variance(trips) for trips in some.values())
@@ -353,14 +390,22 @@ def normal(x, mean, error):
     return -0.5 * ((x - mean) / error) ** 2 - math.log(error) - 0.5 * math.log(2 * math.pi)
 
 
-def log_likelihood(history, data, calibration="exact"):
-    """The terms of eq. 41: {(i, j, t, repeat): term}, {t: term}."""
+def log_likelihood(history, data, calibration="exact", of="repeaters"):
+    """The terms of eq. 41: {(i, j, t, repeat): term}, {t: term}.
+
+    Those of mean trips are of repeaters given when they left, or of all (as eq. 39 has them).
+    """
     respondents = {
         (i, j, t, repeat): count * math.log(answer(history, i, j, t, repeat))
         for (i, j, t, repeat), count in counts(data).items()
     }
-    expected = TRIPS[calibration](history)
-    means = {t: normal(mean, expected[t], error) for t, (mean, error) in pooled_means(data).items()}
+    if of == "repeaters":
+        expected = repeaters_trips(history, data, calibration)
+    else:
+        expected = TRIPS[calibration](history)
+    means = {
+        t: normal(mean, expected[t], error) for t, (mean, error) in pooled_means(data, of).items()
+    }
     return respondents, means
 
 

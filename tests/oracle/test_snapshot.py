@@ -44,6 +44,7 @@ def name(value):
     return "-".join(map(name, value)) if isinstance(value, tuple) else str(value)
 
 
+WHOSE = ("repeaters", "everybody")
 cases = pytest.mark.parametrize(
     ("case", "form", "calibration"),
     [(case, *form) for case in CASES for form in (FORMS if case is CASES[0] else EITHER)],
@@ -210,19 +211,24 @@ def test_log_likelihood_of_every_answer(study, case, form, calibration):
     """Each possible answer is there once, so that each probability is compared."""
     window, surveys, options = case
     data = everyone(window, surveys)
-    model = study.build(data, parametrization=form, calibration=calibration, **options)
     point = given(form, window, options, n=2, seed=1)
-    found = evaluate.log_likelihood(model, point)
-    assert set(found) == {"respondents", "sampled_mean_trips"}
-    keys, count = cells_of(model)
-    assert count == [1] * data.sizes["respondent"]
-    for i in range(2):
-        answers, means = oracle.log_likelihood(HISTORY[form](at(point, i)), data, calibration)
-        assert set(keys) == set(answers)
-        wanted = [answers[key] for key in keys]
-        np.testing.assert_allclose(found["respondents"][i], wanted, **EXACT)
-        assert list(means) == list(model["trips_survey"].get_value() + 1)
-        np.testing.assert_allclose(found["sampled_mean_trips"][i], list(means.values()), **EXACT)
+    for of in WHOSE:
+        model = study.build(
+            data, parametrization=form, calibration=calibration, trips_of=of, **options
+        )
+        found = evaluate.log_likelihood(model, point)
+        assert set(found) == {"respondents", "sampled_mean_trips"}
+        keys, count = cells_of(model)
+        assert count == [1] * data.sizes["respondent"]
+        for i in range(2):
+            history = HISTORY[form](at(point, i))
+            answers, means = oracle.log_likelihood(history, data, calibration, of)
+            assert set(keys) == set(answers)
+            wanted = [answers[key] for key in keys]
+            np.testing.assert_allclose(found["respondents"][i], wanted, **EXACT)
+            assert list(means) == list(model["trips_survey"].get_value() + 1)
+            wanted = list(means.values())
+            np.testing.assert_allclose(found["sampled_mean_trips"][i], wanted, **EXACT)
     compare_derived(model, point, form, calibration, since=1990 - window[0] + 1)
 
 

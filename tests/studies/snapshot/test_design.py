@@ -60,7 +60,7 @@ def test_order_of_respondents_does_not_matter(surveyed):
 
 
 def test_mean_trips_by_hand(few):
-    found = design.mean_trips(few, "sample")
+    found = design.mean_trips(few, "sample", "everybody")
     assert list(found.survey) == [7, 36]
     # 1, 2, 1: variance 1/3; 1, 3, 12: mean 16/3, variance (154 - 256/3) / 2
     np.testing.assert_allclose(found.mean, [4 / 3, 16 / 3], rtol=1e-14)
@@ -68,12 +68,25 @@ def test_mean_trips_by_hand(few):
     np.testing.assert_allclose(found.error, wanted, rtol=1e-14)
 
 
+def test_mean_trips_of_repeaters_by_hand(few):
+    more = xr.concat([few, few.isel(respondent=[1, 5])], "respondent")
+    more["trips"] = more["trips"].copy(data=[1, 2, 1, 1, 3, 12, 3, 6])
+    found = design.mean_trips(more, "sample")
+    assert list(found.survey) == [7, 36]
+    # 2, 3: variance 1/2; 3, 12, 6: mean 7, variance 21
+    np.testing.assert_allclose(found.mean, [2.5, 7], rtol=1e-14)
+    np.testing.assert_allclose(found.error, [0.5, math.sqrt(7)], rtol=1e-14)
+
+
+# of those surveyed in 1981 one is on a second trip, and has no error of his own
+@pytest.mark.filterwarnings("ignore:mean trips have no standard error:bayesmig.DataWarning")
+@pytest.mark.parametrize("of", ["repeaters", "everybody"])
 @pytest.mark.parametrize(
     ("errors", "oracle_s"), [("pooled", oracle.pooled_means), ("sample", oracle.sample_means)]
 )
-def test_mean_trips_are_the_oracle_s(surveyed, errors, oracle_s):
-    found = design.mean_trips(surveyed, errors)
-    wanted = oracle_s(surveyed)
+def test_mean_trips_are_the_oracle_s(surveyed, errors, oracle_s, of):
+    found = design.mean_trips(surveyed, errors, of)
+    wanted = oracle_s(surveyed, of)
     assert [t + 1 for t in found.survey] == list(wanted)
     np.testing.assert_allclose(
         list(zip(found.mean, found.error, strict=True)), list(wanted.values()), rtol=1e-6
@@ -81,7 +94,7 @@ def test_mean_trips_are_the_oracle_s(surveyed, errors, oracle_s):
 
 
 def test_pooled_errors_are_of_one_variance_where_surveys_are_few(few):
-    found = design.mean_trips(few)
+    found = design.mean_trips(few, of="everybody")
     # 1, 2, 1: squares about the mean 2/3; 1, 3, 12: 154 - 256/3
     wanted = math.sqrt((2 / 3 + 154 - 256 / 3) / 4 / 3)
     np.testing.assert_allclose(found.error, [wanted, wanted], rtol=1e-12)
@@ -93,7 +106,7 @@ def test_surveys_without_an_error_of_their_own_take_the_others(few):
     changed["survey_year"][6:] = 2014
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = design.mean_trips(changed)
+        found = design.mean_trips(changed, of="everybody")
     assert [t + 1980 for t in found.survey] == [1987, 2013, 2014, 2016]
     assert np.isfinite(found.error).all()
     assert (found.error > 0).all()
@@ -111,7 +124,7 @@ def test_pooled_errors_do_not_follow_the_means(errors, biased):
             {name: ("respondent", column) for name, column in columns.items()},
             attrs={"first_year": 1980},
         )
-        means = design.mean_trips(data, errors)
+        means = design.mean_trips(data, errors, "everybody")
         weight = 1 / means.error**2
         scores.append((means.mean - 1 / 0.4) @ weight / np.sqrt(weight.sum()))
     assert (np.mean(scores) < -4 / np.sqrt(sets)) == biased
@@ -122,7 +135,7 @@ def test_surveys_without_an_error_are_named(few):
     changed["survey_year"][5] = 2013
     changed["survey_year"][6:] = 2014
     with pytest.warns(bm.DataWarning) as caught:
-        found = design.mean_trips(changed, "sample")
+        found = design.mean_trips(changed, "sample", "everybody")
     assert len(caught) == 1
     message = str(caught[0].message)
     assert "2013 (1 respondents), 2014 (2 respondents)" in message
@@ -143,4 +156,4 @@ def test_nothing_is_said_when_all_surveys_count(surveyed):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for errors in ("pooled", "sample"):
-            assert len(design.mean_trips(surveyed, errors).survey) == 4
+            assert len(design.mean_trips(surveyed, errors, "everybody").survey) == 4

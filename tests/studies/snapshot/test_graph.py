@@ -27,12 +27,16 @@ DEPARTURES = {
     "curve": {"_trend": ("trend",), "_step": None, "_noise": ("year_step",)},
     "dirichlet": {"": ("year",)},
 }
-LEAVING = {"_first_year": None, "_second_year": None, "_slope": None, "_step": None}
+LEAVING = {"_first_year": None, "_second_year": None, "_step": None, "_noise": ("leaving_step",)}
 SOJOURNS = {
     "leaving": {
-        f"{kind}_leaving{end}": dims
-        for kind in ("solitary", "circular")
-        for end, dims in {**LEAVING, "_noise": ("leaving_step",)}.items()
+        "circular_leaving_slope": None,
+        "solitary_leaving_slope_difference": None,
+        **{
+            f"{kind}_leaving{end}": dims
+            for kind in ("solitary", "circular")
+            for end, dims in LEAVING.items()
+        },
     },
     "long_share": {
         f"{kind}_sojourn{end}": dims
@@ -210,7 +214,7 @@ def test_numbers_of_another_window():
     }
     years = {"first_year": 1990, "last_year": 2010}
     data = STUDY.simulate(truth, surveys={1998: 80, 2003: 80, 2010: 80}, seed=1, **years)
-    model = STUDY.build(data, knots=(2000, 2010), single_years=5)
+    model = STUDY.build(data, trips_of="everybody", knots=(2000, 2010), single_years=5)
     assert list(model.coords["year"]) == list(range(1990, 2011))
     assert list(model.coords["survey"]) == [1998, 2003, 2010]
     assert list(model.coords["sojourn_class"]) == ["1", "2", "3", "4", "5", "6-21"]
@@ -365,12 +369,15 @@ def test_the_chance_to_leave_changes_slowly_after_the_first_year(built, kind):
         for key, value in draws(built()).items()
         if key.startswith(f"{kind}_leaving_")
     }
+    slope = draws(built())["circular_leaving_slope"]
+    if kind == "solitary":
+        slope = slope + draws(built())["solitary_leaving_slope_difference"]
     share = draws(built())[f"{kind}_sojourn"]
     for i in range(20):
         logits, walk = [found["first_year"][i], found["second_year"][i]], 0.0
         for j in range(3, 21):
             walk += math.sqrt(math.log(j / (j - 1))) * found["noise"][i, j - 3]
-            trend = -found["slope"][i] * math.log(j / 2)
+            trend = -slope[i] * math.log(j / 2)
             logits.append(found["second_year"][i] + trend + found["step"][i] * walk)
         still = 1.0
         for j, logit in enumerate(logits):
@@ -501,13 +508,34 @@ def test_predictive_counts_follow_the_probabilities(built, point):
 
 
 def test_predictive_mean_trips_are_normal_about_the_mean_at_home(built, data, point):
-    model, n = built(cells="possible"), 400
+    model, n = built(cells="possible", trips_of="everybody"), 400
     found = evaluate.predictive(model, repeated(point, n), seed=5)["sampled_mean_trips"]
     history = oracle.flow(**oracle.shipped_truth())
     expected = oracle.exact_trips(history)
-    for k, (t, (_, error)) in enumerate(oracle.pooled_means(data).items()):
+    for k, (t, (_, error)) in enumerate(oracle.pooled_means(data, "everybody").items()):
         z = (found[:, k] - expected[t]) / error
         assert stats.kstest(z, "norm").pvalue > 1e-4 / 4
+
+
+def test_predictive_mean_trips_of_repeaters_follow_the_answers_that_are_drawn(built, data, point):
+    model, n = built(cells="possible"), 400
+    found = evaluate.predictive(model, repeated(point, n), seed=5)
+    active = oracle.exact_active(oracle.flow(**oracle.shipped_truth()))
+    survey, departure, repeat = (
+        model[f"cell_{part}"].get_value().astype(int) for part in ("survey", "departure", "repeat")
+    )
+    expected = np.array(
+        [1 + active[d] if r else 0.0 for d, r in zip(departure, repeat, strict=True)]
+    )
+    spread = []
+    for k, (t, (_, error)) in enumerate(oracle.pooled_means(data).items()):
+        here = (survey == t - 1) & (repeat == 1)
+        count = found["respondents"][:, here]
+        mean = count @ expected[here] / count.sum(axis=1)
+        z = (found["sampled_mean_trips"][:, k] - mean) / error
+        assert stats.kstest(z, "norm").pvalue > 1e-4 / 4
+        spread.append(mean.std())
+    assert min(spread) > 0
 
 
 # What is refused
@@ -517,6 +545,7 @@ BAD = [
     ({"parametrization": "flows"}, ["parametrization='flows'", "flow, paper"]),
     ({"departures": "spline"}, ["departures='spline'", "curve, dirichlet"]),
     ({"sojourns": ""}, ["sojourns=''", "leaving, long_share, dirichlet"]),
+    ({"trips_of": "all"}, ["trips_of='all'", "repeaters, everybody"]),
     ({"trips_error": "own"}, ["trips_error='own'", "pooled, sample"]),
     ({"calibration": "none"}, ["calibration='none'", "exact, paper"]),
     ({"cells": "all"}, ["cells='all'", "answered, possible"]),
