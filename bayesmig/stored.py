@@ -3,24 +3,29 @@
     python -m bayesmig.stored FOLDER ...
 
 writes the tables of each paper's folder into its cards again: each stands between two lines,
-``<!-- NAME -->`` and ``<!-- end -->``, NAME being a file below the folder without its ending.
+``<!-- NAME -->`` and ``<!-- end -->``, NAME being a file below the folder without its ending.  The
+tables of how often intervals held the truth are drawn, too: ``calibration.png`` beside the card.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from bayesmig.coverage_plot import plot_coverage
+
 NOT_CODE = tuple(
     f":(exclude,top){path}"
     for path in ("*/calibration/*.csv", "*/results/*.csv", "benchmarks/*.json")
 )
+RAN, PICTURE = "calibration/", "calibration.png"
 TABLE = re.compile(r"(<!-- (?P<name>[a-z]+/\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -125,6 +130,19 @@ class Stored:
 
         return TABLE.sub(table, card)
 
+    def coverages(self, card: Path) -> dict[str, pd.DataFrame]:
+        """Return a card's tables of how often intervals held the truth, by name."""
+        found = names(card.read_text(encoding="utf-8"))
+        tables = {name.partition("/")[2]: self.read(name) for name in found if name.startswith(RAN)}
+        return {name: table for name, table in tables.items() if "inside 90%" in table}
+
+    def draw(self, card: Path) -> None:
+        """Draw a card's `coverages`; the picture says in a text of its own what it was drawn of."""
+        tables = self.coverages(card)
+        if tables:
+            said = {"Description": digest(tables)}
+            plot_coverage(tables).savefig(card.parent / PICTURE, dpi=110, metadata=said)
+
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.csv"
 
@@ -141,6 +159,12 @@ def markdown(table: pd.DataFrame) -> str:
     marks = ["---", *("---:" if number[c] else "---" for c in table)]
     rows = [[_plain(name), *row] for name, row in zip(table.index, cells.to_numpy(), strict=True)]
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, marks, *rows])
+
+
+def digest(tables: Mapping[str, pd.DataFrame]) -> str:
+    """Return what tells tables from others: a SHA-256 of what is in them."""
+    words = "".join(f"{name}\n{table.to_csv()}" for name, table in tables.items())
+    return hashlib.sha256(words.encode()).hexdigest()
 
 
 def names(card: str) -> list[str]:
@@ -162,3 +186,4 @@ if __name__ == "__main__":
     for tables in map(Stored, map(Path, sys.argv[1:])):
         for path in tables.cards:
             path.write_text(tables.filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+            tables.draw(path)

@@ -39,7 +39,8 @@ GRADIENTS = 2000  # evaluated to time one
 GOAL_MS = 0.18  # one gradient of the prototype
 PEER_CHAINS = 2  # one for each core
 KNOTS, SINGLE_YEARS = (1989, 1998, 2007, 2016), 20  # Section 11
-PRIORS, OPTIONS = "long_share", {"trips_error": "sample"}  # what the other two are written for
+# what the other two are written for
+PRIORS, OPTIONS = "long_share", {"trips_of": "everybody", "trips_error": "sample"}
 
 
 # --- what all contenders share -----------------------------------------------------------

@@ -27,5 +27,5 @@ def groupings(fitted: xr.DataTree) -> dict[str, pd.DataFrame]:
             "trip": np.where(answers.repeat == 1, "repeat", "single"),
         }
     )
-    surveys = first + design.mean_trips(data).survey
+    surveys = fitted["observed_data"].to_dataset()["survey"].values
     return {"respondents": table, "sampled_mean_trips": pd.DataFrame({"survey": surveys})}

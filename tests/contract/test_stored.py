@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from lazily import lazily
 
 import bayesmig as bm
-from bayesmig.stored import Stored, markdown, names
+from bayesmig.coverage_plot import plot_coverage
+from bayesmig.stored import PICTURE, Stored, digest, markdown, names
+
+image = lazily("PIL.Image")
 
 FOLDERS = {Path(bm.load_study(name).folder) for name in bm.list_studies()}
 PAPERS = sorted(f for f in FOLDERS if f.parent not in FOLDERS and any(f.rglob("calibration/*.csv")))
@@ -32,6 +36,44 @@ def test_every_stored_table_is_in_one_card(folder):
         for path in folder.glob(f"{kept}/*.csv")
     ]
     assert sorted(in_cards(Stored(folder))) == sorted(files)
+
+
+@pytest.mark.parametrize("folder", PAPERS, ids=lambda folder: folder.name)
+def test_cards_have_a_picture_of_the_stored_tables(folder):
+    tables = Stored(folder)
+    for card in tables.cards:
+        if drawn := tables.coverages(card):
+            with image.open(card.parent / PICTURE) as picture:
+                assert picture.text["Description"] == digest(drawn)
+            assert f"]({PICTURE})" in card.read_text("utf-8")
+
+
+def test_shares_are_drawn_where_they_are():
+    table = pd.DataFrame(
+        {
+            "inside 50%": [0.4, 0.5],
+            "se 50%": 0.05,
+            "inside 90%": [0.8, 0.95],
+            "se 90%": [0.1, 0.02],
+        },
+        pd.Index(["first", "second"], name="quantity"),
+    )
+    methods = pd.DataFrame(
+        {"inside 90%": [0.9, 0.2, 0.7], "se": 0.04, "method": ["posterior", "text", "posterior"]},
+        pd.Index(["all", "all", "men"], name="rows"),
+    )
+    figure = plot_coverage({"both": table, "methods": methods})
+    both, other = figure.axes
+    points = {tuple(line.get_xdata()): tuple(line.get_ydata()) for line in both.lines}
+    assert points[0.4, 0.5] == points[0.8, 0.95] == (0, -1)
+    assert [label.get_text() for label in both.get_yticklabels()] == ["first", "second"]
+    (narrow, wide) = (bars.get_segments() for bars in both.collections)
+    assert [tuple(bar[:, 0].round(9)) for bar in narrow] == [(0.3, 0.5), (0.4, 0.6)]
+    assert [tuple(bar[:, 0].round(9)) for bar in wide] == [(0.6, 1.0), (0.91, 0.99)]
+    points = {tuple(line.get_xdata()): tuple(line.get_ydata()) for line in other.lines}
+    assert points[0.9, 0.7] == (0, -1)
+    assert points[0.2,] == (0,)
+    assert [words.get_text() for words in other.get_legend().get_texts()] == ["posterior", "text"]
 
 
 @pytest.mark.parametrize("folder", PAPERS, ids=lambda folder: folder.name)
