@@ -14,9 +14,21 @@ SMALL = {  # data that compile and sample in seconds; a study that is not here i
 }
 
 
+ALONE = (  # no other test compiles these graphs: fast tests look at draws of their prior
+    "transnationalism_respondents",
+    "transnationalism_second_generation",
+)
+
+
 # other files begin with the first of them: two workers had better not compile the same
 @pytest.mark.parametrize("name", sorted(bm.list_studies(), reverse=True))
 def test_the_study_passes(name):
+    check_study(bm.load_study(name), fit=name not in ALONE, **SMALL.get(name, {}))
+
+
+@pytest.mark.slow  # 40 s for the compiler
+@pytest.mark.parametrize("name", ALONE)
+def test_the_study_passes_with_fits(name):
     check_study(bm.load_study(name), **SMALL.get(name, {}))
 
 
