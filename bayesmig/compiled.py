@@ -308,10 +308,14 @@ def _make_glue(
 
     gradient(*points, *values)  # compiles, or loads from PyTensor's cache
     signature, address = _upstream.compiled_address(gradient)
-    arguments = types.BaseTuple.from_types(tuple(signature.args[0].types))
-    called = types.FunctionType(signature.return_type(arguments))
+    # a function that PyTensor caches takes all its arguments as one, any other as they are
+    together = isinstance(signature.args[0], types.BaseTuple)
+    arguments = signature.args
+    if together:
+        arguments = (types.BaseTuple.from_types(tuple(signature.args[0].types)),)
+    called = types.FunctionType(signature.return_type(*arguments))
 
-    source = _glue_source(points, values)
+    source = _glue_source(points, values, together)
     scope = {
         "np": np,
         "carray": carray,
@@ -324,7 +328,9 @@ def _make_glue(
     return c_function, address
 
 
-def _glue_source(points: tuple[np.ndarray, ...], values: tuple[np.ndarray, ...]) -> str:
+def _glue_source(
+    points: tuple[np.ndarray, ...], values: tuple[np.ndarray, ...], together: bool
+) -> str:
     """Write the glue's source: unpack the table, call, copy the gradients out."""
     at, lines = 1, []
     for i, array in enumerate((*points, *values)):
@@ -341,7 +347,7 @@ def _glue_source(points: tuple[np.ndarray, ...], values: tuple[np.ndarray, ...])
         f"table = carray(pointer(user), ({at},), np.uintp)",
         "call = function_at(table[0])",
         *lines,
-        f"out = call(({names}))",
+        f"out = call(({names}))" if together else f"out = call({names})",
         "gradient = carray(pointer(g), (int(dim),), np.float64)",
         "k = 0",
         *copies,

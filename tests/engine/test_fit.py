@@ -642,3 +642,19 @@ def test_a_density_that_is_zero_everywhere_is_refused():
     ready, _ = compiled.compile_graph(model)
     with pytest.raises(bm.StudyError, match="density is zero wherever sampling could start"):
         ready.bind(model, 1).sample(seed=1, progress=False, draws=10, tune=10, chains=2)
+
+
+def test_a_graph_is_compiled_without_pytensor_s_cache():
+    """Its function then takes its arguments one by one."""
+    import pymc as pm
+    from pytensor import config
+
+    from bayesmig import compiled
+
+    with pm.Model() as model:
+        x = pm.Normal("x", shape=3)
+        pm.Normal("y", x.sum(), observed=pm.Data("seen", 1.5))
+    with config.change_flags(numba__cache=False):
+        ready, reused = compiled.compile_graph(model)
+    assert not reused
+    assert_same_density(ready.bind(model, seed=0), model)
