@@ -121,13 +121,14 @@ def mean_trips(data: xr.Dataset, errors: Errors = "pooled", of: Whose = "repeate
     Warns
     -----
     DataWarning
-        With ``errors="sample"``, naming the surveys that have no usable standard error (fewer
-        than two respondents, or all with the same number of trips) and are left out.
+        Naming the surveys that have no usable standard error and are left out: with
+        ``errors="sample"`` those of fewer than two respondents, or all with the same number of
+        trips; otherwise all surveys, if each is one of these.
 
     Raises
     ------
     DataError
-        If no survey has one.
+        If no survey has an error, of everybody: of repeaters the answers say all that is known.
     """
     if of == "repeaters":
         data = data.isel(respondent=np.flatnonzero(data["repeat"].values))
@@ -135,10 +136,9 @@ def mean_trips(data: xr.Dataset, errors: Errors = "pooled", of: Whose = "repeate
     table = pd.DataFrame({"mean": trips.mean(), "variance": trips.var(), "n": trips.size()})
     usable = table["variance"] > 0
     who = "respondents" if of == "everybody" else "repeaters"
-    if not usable.any():
-        also = "" if of == "everybody" else "; trips_of='everybody' takes all respondents'"
-        raise DataError(f"no survey has two {who} with different numbers of trips{also}")
-    if errors == "pooled":
+    if of == "everybody" and not usable.any():
+        raise DataError("no survey has two respondents with different numbers of trips")
+    if errors == "pooled" and usable.any():
         table["variance"] = _pooled(table)
     elif not usable.all():
         left = ", ".join(f"{year} ({n} {who})" for year, n in table.loc[~usable, "n"].items())

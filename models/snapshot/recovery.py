@@ -10,14 +10,16 @@ commit.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import xarray as xr
 
-from bayesmig.calibration import LOG_DENSITY, recovery
+from bayesmig.calibration import recovery
 from bayesmig.models.snapshot.data import example
 from bayesmig.models.snapshot.printed import HEADLINE
+from bayesmig.models.snapshot.replicate import from_prior
 from bayesmig.models.snapshot.simulate import simulate
 from bayesmig.models.snapshot.truths import TRUTHS
 from bayesmig.stored import Stored
@@ -37,15 +39,15 @@ def run(name: str) -> pd.DataFrame:
         Of `truths.TRUTHS`, or `PRIOR`.
     """
     if name == PRIOR:
-        wanted = (*HEADLINE, LOG_DENSITY)
-        return recovery("snapshot", example(), n=SETS, quantity=wanted, draws=DRAWS, seed=SEED)
+        every = from_prior(example(), SETS, SEED)
+        return _recovered(SETS, lambda seed: next(every))
     truth = TRUTHS[name]()
+    return _recovered(GIVEN, lambda seed: simulate(truth, seed=seed))
 
-    def drawn(seed: int) -> xr.Dataset:
-        return simulate(truth, seed=seed)
 
-    how = {"n": GIVEN, "quantity": HEADLINE, "simulate": drawn}
-    return recovery("snapshot", drawn(0), draws=DRAWS, seed=SEED, workers=1, **how)
+def _recovered(n: int, drawn: Callable[[int], xr.Dataset]) -> pd.DataFrame:
+    how = {"n": n, "quantity": HEADLINE, "simulate": drawn}
+    return recovery("snapshot", example(), draws=DRAWS, seed=SEED, workers=1, **how)
 
 
 if __name__ == "__main__":

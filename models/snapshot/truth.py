@@ -103,7 +103,7 @@ def completed(truth: xr.Dataset) -> xr.Dataset:
     """
     phi, q = float(truth["solitary_share"]), float(truth["retirement_prob"])
     f_s, g, rho = (truth[name].values for name in BY_YEAR)
-    a_s, a_c = (_by_length(truth[name].values, len(f_s)) for name in BY_STAY)
+    a_s, a_c = (by_length(truth[name].values, len(f_s)) for name in BY_STAY)
     trips, home, carried = _circular(g, rho, a_c, q)
     solitary_home = phi * np.convolve(f_s, np.cumsum(a_s))[: len(f_s)]
     flow = phi * f_s + (1 - phi) * trips
@@ -143,7 +143,7 @@ def _circular(
     return trips, home, carried
 
 
-def _by_length(share: NDArray[np.float64], years: int) -> NDArray[np.float64]:
+def by_length(share: NDArray[np.float64], years: int) -> NDArray[np.float64]:
     """Probability of each length of stay: the last class is spread evenly (Section 11)."""
     single = len(share) - 1
     return np.append(share[:single], np.full(years - single, share[single] / (years - single)))

@@ -10,6 +10,7 @@ from oracle import snapshot as oracle
 from said import said
 
 import bayesmig as bm
+from bayesmig import evaluate
 from bayesmig.models.snapshot import design
 
 # Cells
@@ -146,10 +147,19 @@ def test_surveys_without_an_error_are_named(few):
 
 def test_no_survey_with_an_error(few):
     single = few.isel(respondent=[0, 2, 3])
-    assert "different numbers of trips" in said(bm.DataError, design.mean_trips, single)
-    assert "different numbers of trips" in said(
-        bm.DataError, bm.load_study("snapshot").build, single
-    )
+    build = bm.load_study("snapshot").build
+    words = said(bm.DataError, build, single, trips_of="everybody")
+    assert "different numbers of trips" in words
+    model = build(single)  # nobody repeats: the answers say so
+    assert model["trips_mean"].get_value().size == 0
+    alike = few.isel(respondent=[0, 1, 2, 3])  # one repeater
+    with pytest.warns(bm.DataWarning, match=r"are not used, in 1987 \(1 repeaters\)$"):
+        model = build(alike)
+    assert model["trips_mean"].get_value().size == 0
+    drawn = evaluate.prior_draws(model, 2, seed=1, observed=False)
+    found = evaluate.log_likelihood(model, {rv.name: drawn[rv.name] for rv in model.free_RVs})
+    assert found["sampled_mean_trips"].shape == (2, 0)
+    assert np.isfinite(found["respondents"]).all()
 
 
 def test_nothing_is_said_when_all_surveys_count(surveyed):

@@ -10,11 +10,14 @@ from oracle import snapshot as oracle
 from said import said
 
 import bayesmig as bm
+from bayesmig.contract import check_data
 from bayesmig.models.snapshot.data import ANSWERS, validate
 from bayesmig.models.snapshot.migrants import follow
+from bayesmig.models.snapshot.replicate import from_prior, trips_of_repeaters
 from bayesmig.models.snapshot.truth import as_truth
 
 stats = lazily("scipy.stats")
+STUDY = bm.load_study("snapshot")
 
 
 @pytest.fixture(scope="module")
@@ -355,3 +358,25 @@ def test_truth_of_other_years(study):
     assert "the truth is of 1980-2016, the window is 1981-2017" in message
     later = study.simulate(as_truth().drop_vars("year"), surveys=20, **shifted)
     assert study.truth(later).year.values[-1] == 2017
+
+
+def test_trips_of_those_who_leave_again_are_the_oracle_s():
+    """By departure; the mean of the active a year before, and one."""
+    chances = trips_of_repeaters(as_truth())
+    tables = oracle.tables_of_trips(oracle.flow(**oracle.shipped_truth()))
+    assert chances[:, 0].sum() == 0
+    for t in range(1, 37):
+        active = np.array(tables[t]["active"])
+        wanted = np.append(0, active)[: len(chances)] / active.sum()
+        np.testing.assert_allclose(chances[:, t], wanted, atol=1e-12)
+
+
+def test_truths_of_the_prior_come_with_data_as_they_are_read():
+    like = STUDY.simulate(surveys={1990: 40, 2010: 60}, seed=1)
+    one, two = from_prior(like, 2, seed=4)
+    for data in (one, two):
+        check_data("snapshot", data)
+        assert data["survey_year"].to_series().value_counts().to_dict() == {1990: 40, 2010: 60}
+        assert ((data["trips"] > 1) == data["repeat"]).all()
+        assert set(STUDY.truth(data)) >= {"solitary_share", "total_crossings", "mean_trips"}
+    assert float(STUDY.truth(one)["solitary_share"]) != float(STUDY.truth(two)["solitary_share"])
