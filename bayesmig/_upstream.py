@@ -9,6 +9,7 @@ import gc
 import hashlib
 import io
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -61,6 +62,21 @@ def compiling() -> Iterator[None]:
         config.OPT = level
         if collected:
             gc.enable()
+
+
+@contextmanager
+def without_dask() -> Iterator[None]:
+    """Read and write files without the locks of a Dask client that this process may have.
+
+    xarray asks its scheduler for a lock, also of a buffer in memory, which no scheduler knows: it
+    waits for ever.
+    """
+    dask = sys.modules.get("dask")
+    if dask is None:
+        yield
+        return
+    with dask.config.set(scheduler="threads"):
+        yield
 
 
 def compiled_function(function: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -311,6 +312,10 @@ def calibrate(
     ] = "prior",
     seed: Annotated[int, typer.Option()] = 1,
     workers: Annotated[int, typer.Option(help="refits at once")] = 2,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="of Dask, by address or file: its workers refit; local: processes here"),
+    ] = None,
     keep: Annotated[
         Path, typer.Option(help="folder of results so far: a run that was killed goes on")
     ] = Path("out/calibrations"),
@@ -321,6 +326,7 @@ def calibrate(
     """Simulate data of known truth, refit each, and count how often the intervals hold it."""
     from bayesmig.calibration import calibrate as run
     from bayesmig.calibration import coverage
+    from bayesmig.clusters import dask_executor
     from bayesmig.showing import markdown
     from bayesmig.study import load_study
 
@@ -333,7 +339,8 @@ def calibrate(
     started = time.perf_counter()
     chosen, options = shell.data_and_options(study, data, example, read, option)
     key = f"calibrate {study}, {draws} draws"
-    with waiting(f"refitting {n} simulated data sets of {study}", key, n) as wait:
+    on = dask_executor(scheduler, workers) if scheduler else nullcontext()
+    with on as executor, waiting(f"refitting {n} simulated data sets of {study}", key, n) as wait:
         found = run(
             loaded,
             chosen,
@@ -344,6 +351,7 @@ def calibrate(
             seed=seed,
             simulate=(lambda s: loaded.simulate(seed=s, **which)) if truth == "example" else None,
             workers=workers,
+            executor=executor,
             keep=keep,
             **options,
         )

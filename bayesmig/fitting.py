@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
+from functools import partial
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ from bayesmig.keeping import (
     tree,
     untree,
 )
+from bayesmig.keptfits import KeptFits
 from bayesmig.priors import read_text
 from bayesmig.ready import Built, Compiled, build, built_from, compile, compiled_from
 from bayesmig.results import assembled, begun, finished
@@ -183,7 +185,9 @@ def refit(
         those of another library) compile it once each, and draw the same.
     **settings
         ``draws``, ``tune``, ``chains``, ``seed``, ``progress``, ``groups``,
-        ``sampling`` as for `fit`, or options of the graph.
+        ``sampling`` and ``keep`` as for `fit`, or options of the graph.  Of a list ``keep`` is a
+        folder in which each fit is saved as it is made, with its data: the same call, made again
+        after it was killed, takes from there what was finished.  It is yours to remove.
 
     Returns
     -------
@@ -213,9 +217,6 @@ def refit(
     many_data: Sequence[Any] = list(data) if isinstance(data, list | tuple) else [data]
     asked = [(p, d) for p in many_priors for d in many_data]
 
-    if settings.get("keep") is not None and len(asked) > 1:
-        raise StudyError("keep is a folder for one fit, not for a list of them")
-
     if isinstance(priors, list) or isinstance(data, list | tuple):
         return _refit_many(start, asked, settings, executor)
     return _refit_one(start, *asked[0], dict(settings))
@@ -228,19 +229,27 @@ def _refit_many(
     executor: Executor | None,
 ) -> list[xr.DataTree]:
     """Fit with each of several priors and data, wherever the executor has them run."""
-    if not jobs.alone(executor):
+    each = {name: value for name, value in settings.items() if name != "keep"}
+    kept = KeptFits.of(settings.get("keep"), start, asked, each)
+    found = {k: jobs.Outcome(fit, None, ()) for k, fit in kept.read().items()}
+    rest = [k for k in range(len(asked)) if k not in found]
+    run: Callable[[Any], xr.DataTree]
+    todo: list[Any]
+    if jobs.alone(executor):
+        plain, said = jobs.Plain.of(start), {**each, "progress": False}
+        toml = [None if p is None else start.study.priors(p).to_toml() for p, _ in asked]
+        run, todo = _refit_away, [(plain, toml[k], asked[k][1], said) for k in rest]
+    else:
+        run, todo = partial(_refit_here, start, each), [asked[k] for k in rest]
+    for number, outcome in jobs.run(run, todo, executor):
+        found[rest[number]] = outcome
+        if outcome.result is not None:
+            kept.write(rest[number], outcome.result)
+    return jobs.results(found, "fits")
 
-        def here(job: tuple[Any, Any]) -> xr.DataTree:
-            return _refit_one(start, *job, dict(settings))
 
-        return jobs.results(dict(jobs.run(here, asked, executor)), "fits")
-    plain = jobs.Plain.of(start)
-    said = {**settings, "progress": False}
-    away = [
-        (plain, None if priors is None else start.study.priors(priors).to_toml(), data, said)
-        for priors, data in asked
-    ]
-    return jobs.results(dict(jobs.run(_refit_away, away, executor)), "fits")
+def _refit_here(start: Compiled, settings: Mapping[str, Any], job: tuple[Any, Any]) -> xr.DataTree:
+    return _refit_one(start, *job, dict(settings))
 
 
 def _refit_away(job: tuple[jobs.Plain, str | None, Any, dict[str, Any]]) -> xr.DataTree:

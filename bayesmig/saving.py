@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from bayesmig import attrs, outputs
+from bayesmig._upstream import without_dask
 from bayesmig.errors import DataError, DataWarning, StudyError, warn
 from bayesmig.study import load_study
 
@@ -209,7 +210,7 @@ def _read(path: str | Path) -> tuple[xr.DataTree, bool]:
     try:
         whole = _is_whole(path)
         _check_layout(path)
-        with xr.open_datatree(path, engine="h5netcdf") as tree:
+        with without_dask(), xr.open_datatree(path, engine="h5netcdf") as tree:
             fitted = tree.load()
     except StudyError as error:
         raise StudyError(f"{path} {error}") from None
@@ -227,7 +228,8 @@ def sealed(tree: xr.DataTree) -> bytes:
     marked = tree.copy()
     marked.attrs = {**tree.attrs, "sealed": 1}
     buffer = io.BytesIO()
-    marked.to_netcdf(buffer, engine="h5netcdf")  # memory first: HDF5 dies of a full disk
+    with without_dask():
+        marked.to_netcdf(buffer, engine="h5netcdf")  # memory first: HDF5 dies of a full disk
     content = buffer.getvalue()
     return content + SEAL + hashlib.sha256(content).digest()
 

@@ -14,6 +14,7 @@ from bayesmig.saving import data_of
 
 PERSON = "respondent"
 DIMS = ("chain", "draw")
+WHERE = {"respondents": "cell_survey", "sampled_mean_trips": "trips_survey"}  # surveys of each
 
 
 def groups(fitted: xr.DataTree) -> list[str]:
@@ -51,8 +52,10 @@ def held_out(fitted: xr.DataTree, data: xr.Dataset, *, draws: int, seed: int) ->
         Nothing is drawn.
     """
     built = built_from(fitted)
-    every = {"data_vars": "minimal", "coords": "minimal", "compat": "override"}
-    both = xr.concat([built.data, data], PERSON, combine_attrs="override", **every)
+    both = xr.concat(
+        [built.data, data], PERSON,
+        data_vars="minimal", coords="minimal", compat="override", combine_attrs="override",
+    )  # fmt: skip
     model = built.study.model(both, built.priors, built.options)
     posterior = fitted["posterior"].to_dataset().stack(sample=DIMS, create_index=False)
     posterior = posterior.isel(sample=slice(None, None, max(1, posterior.sizes["sample"] // draws)))
@@ -62,12 +65,8 @@ def held_out(fitted: xr.DataTree, data: xr.Dataset, *, draws: int, seed: int) ->
     years = np.unique(data["survey_year"].values)
     found = []
     for year in years:
-        total = sum(
-            terms[name][:, model[index].get_value() == year - first].sum(axis=1)
-            for name, index in (
-                ("respondents", "cell_survey"),
-                ("sampled_mean_trips", "trips_survey"),
-            )
-        )
+        total = np.zeros(posterior.sizes["sample"])
+        for name, index in WHERE.items():
+            total += terms[name][:, model[index].get_value() == year - first].sum(axis=1)
         found.append(logsumexp(total) - np.log(len(total)))
     return xr.DataArray(found, {"group": years.astype(str)}, ("group",), name="log_density")
