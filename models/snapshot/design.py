@@ -15,6 +15,7 @@ from bayesmig.errors import DataError, DataWarning
 
 Which = Literal["answered", "possible"]
 Errors = Literal["pooled", "sample"]
+STEEPEST = 100  # of the largest of the surveys' variances to the smallest
 Whose = Literal["repeaters", "everybody"]
 
 
@@ -156,7 +157,11 @@ def mean_trips(data: xr.Dataset, errors: Errors = "pooled", of: Whose = "repeate
 
 
 def _pooled(table: pd.DataFrame) -> NDArray[np.float64]:
-    """Variances whose log is linear in the year: a gamma regression of the surveys' own."""
+    """Variances whose log is linear in the year: a gamma regression of the surveys' own.
+
+    One for all where fewer than three surveys tell, or where the line is so steep (`STEEPEST`)
+    that it follows surveys of a few, all with the same number of trips.
+    """
     from scipy.optimize import root
 
     freedom = table["n"].to_numpy() - 1.0
@@ -171,5 +176,8 @@ def _pooled(table: pd.DataFrame) -> NDArray[np.float64]:
         over = freedom * (own * np.exp(-line[0] - line[1] * year) - 1)
         return np.array([over.sum(), over @ year])
 
-    level, trend = root(score, [level, 0.0], tol=1e-13).x
-    return np.exp(level + trend * year)
+    line = root(score, [level, 0.0], tol=1e-13).x
+    log_variance = line[0] + line[1] * year
+    if not np.ptp(log_variance) <= np.log(STEEPEST):  # nor what is no number
+        return np.full(len(table), np.exp(level))
+    return np.exp(log_variance)

@@ -101,6 +101,22 @@ def test_pooled_errors_are_of_one_variance_where_surveys_are_few(few):
     np.testing.assert_allclose(found.error, [wanted, wanted], rtol=1e-12)
 
 
+def test_a_line_that_follows_surveys_without_differences_is_not_believed():
+    """Repeaters with two trips each, but for the last survey: no line goes through zeros."""
+    years, rest = [1990, 1995, 2000, 2005], [2, 3, 7]
+    columns = {
+        "survey_year": np.repeat([*years, 2010], [4, 4, 4, 4, 3]),
+        "trips": np.append(np.full(16, 2), rest),
+    }
+    data = xr.Dataset(
+        {name: ("respondent", column) for name, column in columns.items()},
+        attrs={"first_year": 1980},
+    ).assign(repeat=("respondent", np.full(19, True)))
+    found = design.mean_trips(data)
+    variance = 14 / (4 * 3 + 2)  # 2, 3, 7: squares about 4 add up to 14
+    np.testing.assert_allclose(found.error, np.sqrt(variance / np.array([4, 4, 4, 4, 3])))
+
+
 def test_surveys_without_an_error_of_their_own_take_the_others(few):
     changed = few.isel(respondent=[0, 1, 2, 3, 4, 5, 5, 5])
     changed["survey_year"][5] = 2013
