@@ -57,6 +57,9 @@ COLUMNS = {
     "From 400 on an interval is to be trusted.",
     "R-hat": "Whether the chains agree: up to 1.01 they do.",
 }
+# of a card: a picture, and where a stored table begins and ends
+PICTURE = re.compile(r"^!\[(?P<words>[^\]]*)\]\((?P<file>[^)]*)\)$", re.M)
+MARK = re.compile(r"^<!-- .*? -->\n", re.M)
 
 
 def report(fitted: xr.DataTree, folder: str | Path, fewest: int = 5) -> Path:
@@ -326,7 +329,9 @@ def _html(card: str) -> str:
     from markdown_it import MarkdownIt
 
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens, heads, column = reader.parse(card), [""], 0
+    # a page loads nothing: what a card's pictures draw stands in the tables below them
+    alone = PICTURE.sub(r"\g<words>: drawn in `\g<file>` beside the card.", MARK.sub("", card))
+    tokens, heads, column = reader.parse(alone), [""], 0
     for at, token in enumerate(tokens):
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1]) + 2)}"

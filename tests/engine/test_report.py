@@ -181,6 +181,11 @@ def test_its_policy_lets_one_script_run(written, page):
     assert f"script-src 'sha256-{digest}'" in policy
 
 
+def test_the_card_stands_without_its_pictures_and_marks(written):
+    assert "held the truth: drawn in <code>calibration.png</code> beside the card" in written
+    assert "&lt;!--" not in written
+
+
 def test_nothing_is_loaded_from_a_network(page):
     assert page.tags.count("script") == 2  # the tables, and what hands them out
     assert not {"link", "iframe", "object", "embed", "base", "img"} & set(page.tags)
