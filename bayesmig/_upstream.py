@@ -5,23 +5,17 @@ When one of them moves, this file is where it is mended.
 
 from __future__ import annotations
 
-import gc
-import hashlib
-import io
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from bayesmig.errors import StudyError
 from bayesmig.signals import ignored
 
-SEAL = b"bayesmig"  # before the checksum of a file of compiled code
 PAUSE = (0.5, 60.0)  # seconds between two looks at what is sampled
 SHARE = 20  # a look takes at most one part in so many
 
@@ -41,30 +35,6 @@ def is_random(variable: Any) -> bool:
 
 
 @contextmanager
-def compiling() -> Iterator[None]:
-    """Compile with few of LLVM's passes, and without looking for garbage: a fifth less waiting.
-
-    The same numbers come out, and a gradient takes as long within a few percent
-    (benchmarks/compiling.py).  Whoever sets NUMBA_OPT has it.
-    """
-    from numba.core import config as numba_config
-    from numba.core import registry
-
-    config: Any = numba_config  # its names are made when it is imported
-    registry.cpu_target.target_context.codegen()  # made with the level that it finds
-    level, collected = config.OPT, gc.isenabled()
-    if "NUMBA_OPT" not in os.environ:
-        config.OPT = type(level)(1)
-    gc.disable()
-    try:
-        yield
-    finally:
-        config.OPT = level
-        if collected:
-            gc.enable()
-
-
-@contextmanager
 def without_dask() -> Iterator[None]:
     """Read and write files without the locks of a Dask client that this process may have.
 
@@ -77,18 +47,6 @@ def without_dask() -> Iterator[None]:
         return
     with dask.config.set(scheduler="threads"):
         yield
-
-
-def compiled_function(function: Any) -> Any:
-    """Return the numba function inside a compiled PyTensor function."""
-    return function.vm.jit_fn
-
-
-def compiled_address(function: Any) -> tuple[Any, int]:
-    """Return the signature that a numba function was last compiled for, and its address."""
-    signature = function.nopython_signatures[-1]
-    result = function.get_compile_result(signature)
-    return signature, result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
 
 
 def nutpie_model(
@@ -147,84 +105,6 @@ def nutpie_model(
             )
 
     return Model({variable: (dim,)})
-
-
-def seal_compile_cache(tell: Callable[[str], None]) -> Path:
-    """Let numba end what it caches in a checksum, and compile anew what is damaged.
-
-    Parameters
-    ----------
-    tell : callable
-        Handed what is to be said of a file that is damaged or cannot be written.
-
-    Returns
-    -------
-    Path
-        PyTensor's own folder.
-    """
-    from numba.core import caching
-    from pytensor.configdefaults import config
-
-    folder, File = Path(str(config.base_compiledir)), cast(Any, caching.IndexDataCacheFile)
-    if hasattr(File, "_open_unsealed"):
-        return folder
-    File._open_unsealed, index, data, save = (
-        File._open_for_write,
-        File._load_index,
-        File._load_data,
-        File.save,
-    )
-
-    @contextmanager
-    def open_for_write(self: Any, path: str) -> Iterator[Any]:
-        with File._open_unsealed(self, path) as file:
-            buffer = io.BytesIO()
-            yield buffer
-            file.write(buffer.getvalue() + SEAL + hashlib.sha256(buffer.getvalue()).digest())
-
-    def whole(path: str) -> bool:
-        """Whether a file is what was written; one without a seal may be."""
-        content = Path(path).read_bytes()
-        body, seal, digest = (
-            content[: -len(SEAL) - 32],
-            content[-len(SEAL) - 32 : -32],
-            content[-32:],
-        )
-        return seal != SEAL or hashlib.sha256(body).digest() == digest
-
-    def read(path: str, usual: Callable[[], Any]) -> Any:
-        try:
-            if whole(path):
-                return usual()
-        except OSError:
-            raise
-        except Exception:  # what unpickling raises of damaged bytes is of any kind
-            pass
-        Path(path).unlink(missing_ok=True)
-        tell(f"{path} is damaged and is compiled anew")
-        raise FileNotFoundError(path)
-
-    def load_index(self: Any) -> Any:
-        try:
-            return read(self._index_path, lambda: index(self))
-        except OSError:
-            return {}
-
-    def load_data(self: Any, name: str) -> Any:
-        return read(self._data_path(name), lambda: data(self, name))
-
-    def save_if_possible(self: Any, key: Any, value: Any) -> None:
-        try:
-            save(self, key, value)
-        except OSError as error:
-            tell(
-                f"{self._cache_path}: {error.strerror}; what is compiled is not kept for the next "
-                "process: PYTENSOR_FLAGS=base_compiledir=FOLDER names another folder"
-            )
-
-    File._open_for_write, File._load_index = open_for_write, load_index
-    File._load_data, File.save = load_data, save_if_possible
-    return folder
 
 
 def run_nuts(

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bayesmig import _upstream
+from bayesmig import _numba
 from bayesmig.errors import CacheWarning, warn
 
 FLAGS = "PYTENSOR_FLAGS"
@@ -64,7 +64,7 @@ def guard() -> None:
     CacheWarning
         When a file is damaged, or cannot be written.
     """
-    folder = _upstream.seal_compile_cache(_tell)
+    folder = _numba.seal_compile_cache(_tell)
     for path in folder.glob(MODULES):
         if not _seal_of(path).is_file():
             try:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmig import _upstream
+from bayesmig import _numba, _upstream
 from bayesmig.errors import StudyError, unknown
 from bayesmig.keeping import STATS, tree
 from bayesmig.signals import deferred
@@ -124,7 +124,7 @@ class CompiledGraph:
         """Return (C function for nutpie, address of the gradient), compiled once per types."""
         key = tuple((a.dtype.str, a.ndim) for a in (*points, *values))
         if key not in self._glue:
-            self._glue[key] = _make_glue(_upstream.compiled_function(self.function), points, values)
+            self._glue[key] = _make_glue(_numba.compiled_function(self.function), points, values)
         return self._glue[key]
 
 
@@ -244,7 +244,7 @@ def compile_graph(model: pm.Model) -> tuple[CompiledGraph, bool]:
         if graph.matches(model):
             return graph, True
     started = time.perf_counter()
-    with _upstream.compiling():
+    with _numba.compiling():
         function = _compile_density(model)
         graph = CompiledGraph(model, function, 0.0)
         density = graph.bind(model, seed=0)
@@ -307,7 +307,7 @@ def _make_glue(
     from numba import carray, cfunc, types
 
     gradient(*points, *values)  # compiles, or loads from PyTensor's cache
-    signature, address = _upstream.compiled_address(gradient)
+    signature, address = _numba.compiled_address(gradient)
     # a function that PyTensor caches takes all its arguments as one, any other as they are
     together = isinstance(signature.args[0], types.BaseTuple)
     arguments = signature.args
