@@ -40,12 +40,19 @@ def people():
     return frame, collapse(panel_of_frame(frame, frame.attrs))
 
 
+@cache
 def persons():
     frame = people()[0].astype(object)
     frame = frame.where(frame.notna(), None)
     return frame.to_dict("records")
 
 
+@cache
+def design_effect(observed):
+    return oracle.design_effect(persons(), observed)
+
+
+@cache
 def rates():
     """Appendix F by the age groups of Table 6; children's the mean of three."""
     found = {}
@@ -113,7 +120,7 @@ def test_log_likelihood_is_that_of_the_persons(options):
         free = {v.name: point[v.name] for v in model.free_RVs}
         found = evaluate.log_likelihood(model, free)
         for name, value in expected.items():
-            value /= oracle.design_effect(persons(), name)
+            value /= design_effect(name)
             assert found[name].sum() == pytest.approx(value, rel=1e-8), (name, seed)
 
 
