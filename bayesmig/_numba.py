@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+UNWRAP = "__excinfo_unwrap_args"  # functions that make an error's arguments
 SEAL = b"bayesmig"  # before the checksum of a file of compiled code
 _lazily: list[None] = []  # one for each `compiling` that is open
 
@@ -96,6 +97,10 @@ def _library() -> Any:
                 JITCPUCodegen.set_env(self._codegen, name, waiting.pop(name))
 
         def _optimize_functions(self, ll_module: Any) -> None:
+            for function in ll_module.functions:
+                # of one name in all modules, with the environment of its own: each keeps its own
+                if function.name.startswith(UNWRAP) and not function.is_declaration:
+                    function.linkage = "internal"
             if _lazily:  # they are optimised with what they call
                 ll_module.data_layout = self._codegen._data_layout
             else:

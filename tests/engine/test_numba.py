@@ -8,8 +8,7 @@ from bayesmig._numba import compiling
 FOUR = np.array([4.0])
 
 
-@pytest.fixture
-def functions():
+def make():
     """A function that Python cannot call, and two that call it; it prints and raises an array."""
     import numba
 
@@ -29,6 +28,9 @@ def functions():
         return root(x) + 2
 
     return root, one, two
+
+
+functions = pytest.fixture(make)
 
 
 def made(function):
@@ -72,3 +74,13 @@ def test_so_does_what_is_compiled_later(functions, capsys):
     with pytest.raises(ValueError, match=r"no root of.*-4"):
         two(-FOUR)
     assert capsys.readouterr().out == "[4.]\n[4.]\n"
+
+
+def test_errors_outlive_functions_of_the_same_errors():
+    """The first function's environment is gone when the second raises."""
+    for _ in range(5):
+        _, one, _ = make()
+        with compiling():
+            assert one(FOUR) == 3.0
+        with pytest.raises(ValueError, match=r"no root of.*-4"):
+            one(-FOUR)
