@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from bayesmig.diagnostics import diagnose
 from bayesmig.errors import PriorError
 from bayesmig.keeping import flat
 from bayesmig.ready import Built, fingerprint
-from bayesmig.saving import FORMAT, data_of
+from bayesmig.saving import FORMAT, data_of, installed
 from bayesmig.study import load_study
 
 if TYPE_CHECKING:
@@ -176,7 +175,7 @@ def _posterior(
     posterior = evaluate.dataset(built.model, values, ("chain", "draw"))
     posterior.attrs = {
         "inference_library": "nutpie",
-        "inference_library_version": version("nutpie"),
+        "inference_library_version": installed("nutpie"),
         "derived": ",".join(v.name for v in built.model.deterministics),
     }
     stats = raw["sample_stats"].to_dataset().drop_vars(["chain", "draw"])
@@ -215,12 +214,5 @@ def _attributes(built: Built, settings: Mapping[str, Any]) -> dict[str, Any]:
         **settings,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "sampler": "nutpie NUTS",
-        "versions": attrs.pack({name: _version(name) for name in LIBRARIES}),
+        "versions": attrs.pack({name: installed(name) or "not installed" for name in LIBRARIES}),
     }
-
-
-def _version(library: str) -> str:
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return "not installed"

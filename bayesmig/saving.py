@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -176,15 +177,21 @@ def open_fit(path: str | Path) -> xr.DataTree:
     return fitted
 
 
+@cache
+def installed(library: str) -> str | None:
+    """Return the version of an installed library, None without it."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None
+
+
 def _other_versions(made: Mapping[str, Any]) -> list[str]:
     """Say which libraries have another major version here than a fit was made with."""
     found = []
     for name, its in made.items():
-        try:
-            here = version(name)
-        except PackageNotFoundError:
-            continue
-        if str(its).partition(".")[0] != here.partition(".")[0]:
+        here = installed(name)
+        if here and str(its).partition(".")[0] != here.partition(".")[0]:
             found.append(f"{name} {its}, here is {here}")
     return found
 

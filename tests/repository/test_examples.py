@@ -5,6 +5,8 @@ import importlib
 import inspect
 import pkgutil
 import re
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,7 +28,13 @@ def names(test):
     """What an example may use without saying so: `fit`, of emigration's Table 7."""
     if not any(re.search(r"\bfit\b", example.source) for example in test.examples):
         return {}
-    return {"fit": bm.open_fit(bm.save_fit(small(), "of_table_7.nc"))}
+    return {"fit": saved().copy(deep=True)}
+
+
+@cache
+def saved():
+    with tempfile.TemporaryDirectory() as folder:
+        return bm.open_fit(bm.save_fit(small(), Path(folder) / "fit.nc"))
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if not m.endswith("__main__")])
