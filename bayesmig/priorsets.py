@@ -63,7 +63,7 @@ def across_priors(
     Examples
     --------
     >>> import bayesmig as bm
-    >>> more = bm.across_priors(fit, ["wide"], draws=500, tune=500, progress=False)
+    >>> more = bm.across_priors(fit, ["wide"], draws=1000, progress=False)
     >>> bm.compare(more, quantity="emigration")[["sets_low", "mean", "sets_high"]].shape
     (4, 3)
     """
