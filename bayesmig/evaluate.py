@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesmig._upstream import is_random
 from bayesmig.errors import StudyError
 from bayesmig.threads import in_turn
 
@@ -148,8 +149,10 @@ def predictive(model: pm.Model, point: Mapping[str, Any], seed: int) -> dict[str
     return dict(zip([rv.name for rv in model.observed_RVs], values, strict=True))
 
 
-def _sized_by_parameters(outputs: list[Any]) -> list[Any]:
+def _sized_by_parameters(outputs: list[Any], one: Any = None) -> list[Any]:
     """Give random variables their size through a parameter, which vectorising can extend.
+
+    With a scalar ``one`` all of them depend on it.
 
     (Vectorising reads the new dims of a variable with a size off its first parameter alone,
     and fails where that one is a constant: the trials of a binomial.)
@@ -164,11 +167,14 @@ def _sized_by_parameters(outputs: list[Any]) -> list[Any]:
         if not isinstance(node.op, RandomVariable):
             continue
         size: Any = node.op.size_param(node)
-        if isinstance(size.type, NoneTypeT):
-            continue
         first, *others = node.op.dist_params(node)
-        core = (1,) * node.op.ndims_params[0]
-        first = first * np.ones((*size.eval(), *core), dtype=first.type.dtype)
+        if not isinstance(size.type, NoneTypeT):
+            core = (1,) * node.op.ndims_params[0]
+            first = first * np.ones((*size.eval(), *core), dtype=first.type.dtype)
+        elif one is None:
+            continue
+        if one is not None:
+            first = first * one.astype(first.type.dtype)
         rng = node.op.rng_param(node)
         sized: Any = node.op.make_node(rng, NoneConst, first, *others).outputs[1]
         old = node.outputs[1]
@@ -185,11 +191,43 @@ def prior_draws(
     """Draw parameters, derived and observed variables from the prior: (draw, *shape) each."""
     import pymc as pm
 
+    if not observed and draws > 1:
+        point = _drawn_at_once(model, draws, seed)
+        if point is not None:
+            given = _Given(model, point)
+            derived = given.evaluate(given.put_into(model.deterministics))
+            names = [v.name for v in model.deterministics]
+            return {**point, **dict(zip(names, derived, strict=True))}
     variables = [*model.free_RVs, *model.deterministics]
     variables += model.observed_RVs if observed else []
     values = pm.draw(variables, draws=draws, random_seed=seed, mode=_mode())
     arrays = [np.asarray(v)[None] if draws == 1 else np.asarray(v) for v in values]
     return {v.name: array for v, array in zip(variables, arrays, strict=True)}
+
+
+def _drawn_at_once(model: pm.Model, draws: int, seed: int) -> dict[str, np.ndarray] | None:
+    """Draw the free variables by one call of each generator; None if one is made of several.
+
+    They are the numbers that ``pm.draw`` finds one after the other.
+    """
+    from pymc.pytensorf import collect_default_updates, reseed_rngs
+    from pytensor import function, tensor
+    from pytensor.graph.basic import Constant
+    from pytensor.graph.replace import vectorize_graph
+    from pytensor.graph.traversal import ancestors
+    from pytensor.tensor.random.op import RandomVariable
+
+    free = model.free_RVs
+    random = [v.owner.op for v in ancestors(free) if is_random(v)]
+    if not free or not all(isinstance(op, RandomVariable) for op in random):
+        return None
+    one = tensor.dscalar("one")
+    sized = _sized_by_parameters(free, one)
+    many = vectorize_graph(sized, {one: tensor.ones(draws)})
+    rngs = collect_default_updates(inputs=[], outputs=[*free, *model.deterministics])
+    reseed_rngs([rng for rng in rngs if not isinstance(rng, Constant)], seed)
+    values = function([], many, mode=_mode())()
+    return {v.name: np.asarray(value) for v, value in zip(free, values, strict=True)}
 
 
 def dataset(
@@ -243,7 +281,7 @@ class _Given:
             variable = model.named_vars[name]
             kind = variable.type.clone(shape=(None,) * variable.type.ndim)
             self.stand_ins[variable] = kind(name=name)
-            self.arrays.append(np.asarray(value, dtype=float))
+            self.arrays.append(np.asarray(value, dtype=variable.dtype))
         extra = {
             v.name: a.ndim - v.type.ndim for v, a in zip(self.stand_ins, self.arrays, strict=True)
         }

@@ -53,3 +53,41 @@ def test_a_first_parameter_that_no_draw_changes(drawn, name, mean, sd):
     np.testing.assert_array_less(abs(found.mean((0, 1)) - mean), 5 * sd / np.sqrt(n))
     # five standard errors of a standard deviation; the binomials' are close to normal's
     np.testing.assert_allclose(found.std((0, 1)), sd, rtol=5 / np.sqrt(2 * n) * 1.5)
+
+
+# The prior
+
+
+def toy():
+    """A hierarchy, a support of several numbers, a size by dims and one by a parameter."""
+    with pm.Model(coords={"place": ["a", "b", "c"], "kind": ["x", "y"]}) as model:
+        middle = pm.Normal("middle", 1, 2)
+        spread = pm.HalfNormal("spread", 1)
+        place = pm.Normal("place_effect", middle, spread, dims="place")
+        shares = pm.Dirichlet("shares", [1.0, 2.0], dims="kind")
+        sizes = pm.Poisson("sizes", 3)
+        pm.Binomial("heads", sizes + 2, shares[0])
+        pm.Gamma("rates", [1.0, 2.0], spread, dims="kind")
+        pm.Deterministic("both", pm.math.exp(place[:, None]) * shares, dims=("place", "kind"))
+    return model
+
+
+def test_draws_of_the_prior_at_once_are_those_one_by_one():
+    model = toy()
+    names = [v.name for v in (*model.free_RVs, *model.deterministics)]
+    each = pm.draw([model[name] for name in names], draws=40, random_seed=3)
+    found = evaluate.prior_draws(model, 40, 3, observed=False)
+    assert list(found) == names
+    for name, expected in zip(names, each, strict=True):
+        np.testing.assert_allclose(found[name], expected, rtol=1e-13, err_msg=name)
+        assert len(np.unique(expected)) > 2
+
+
+def test_what_is_made_of_several_distributions_is_drawn_one_by_one():
+    with pm.Model() as model:
+        scale = pm.HalfNormal("scale", 1)
+        pm.ZeroSumNormal("effects", scale, shape=4)
+    found = evaluate.prior_draws(model, 30, 3, observed=False)
+    assert found["effects"].shape == (30, 4)
+    np.testing.assert_allclose(found["effects"].sum(axis=1), 0, atol=1e-12)
+    assert len(np.unique(found["scale"])) == 30
