@@ -93,6 +93,7 @@ bench: $(READY)
 	$(RUN) benchmarks/multinomial_logit.py
 	$(RUN) benchmarks/multilevel.py
 	$(RUN) benchmarks/emigration_microdata.py
+	$(RUN) benchmarks/refits.py
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null || \

@@ -444,7 +444,7 @@ def _refit_one(start: Compiled, priors: Any, data: Any, settings: dict[str, Any]
     options = {**start.options, **priors.options, **asked}
     data = start.data if data is None else data
     ready = compile(start.study, data, priors, **options)
-    if not start.graph.matches(ready.model):
+    if ready.graph is not start.graph and not start.graph.matches(ready.model):
         warn(
             "another graph, compiled "
             + ("before" if ready.reused else f"anew in {ready.seconds['compile']:.1f} s")
