@@ -65,7 +65,6 @@ def _library() -> Any:
     Outside of `compiling` it is as numba's own.
     """
     from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
-    from numba.core.compiler_lock import require_global_compiler_lock
 
     base: Any = JITCodeLibrary  # numba has no types
     waiting: dict[str, Any] = {}  # environments of functions whose code is not made yet
@@ -74,14 +73,19 @@ def _library() -> Any:
         made = True
 
         def finalize(self) -> None:
-            require_global_compiler_lock()
-            self._raise_if_finalized()
-            for library in dict.fromkeys(self._linking_libraries):
-                self._reload_init.update(library._reload_init)
-                self._final_module.link_in(library._get_module_for_linking(), preserve=True)
-            self._finalized, self.made = True, False
+            self.made = False
+            super().finalize()
             if not _lazily:
                 self._make()
+
+        def _optimize_final_module(self) -> None:
+            if self.made:
+                super()._optimize_final_module()
+
+        def _finalize_final_module(self) -> None:
+            if self.made:
+                super()._finalize_final_module()
+            self._finalized = True
 
         def _make(self) -> None:
             """Optimise and make machine code, once."""
