@@ -169,8 +169,9 @@ def _sized_by_parameters(outputs: list[Any], one: Any = None) -> list[Any]:
         size: Any = node.op.size_param(node)
         first, *others = node.op.dist_params(node)
         if not isinstance(size.type, NoneTypeT):
+            lengths = [size[i] for i in range(size.type.shape[0])]
             core = (1,) * node.op.ndims_params[0]
-            first = first * np.ones((*size.eval(), *core), dtype=first.type.dtype)
+            first = first * pt.alloc(np.ones((), first.type.dtype), *lengths, *core)
         elif one is None:
             continue
         if one is not None:
