@@ -43,7 +43,8 @@ def main(quick, names):
     else:
         os.environ.pop("BAYESMIG_QUICK", None)
     folder = Path(__file__).parent
-    paths = sorted(p for p in folder.glob("*.ipynb") if not names or p.stem in names)
+    paths = [p for p in folder.glob("*.ipynb") if not names or p.stem in names]
+    paths.sort(key=lambda p: (-p.stat().st_size, p))  # the longest first, so that none is left over
     if not paths:
         sys.exit(f"no notebooks {' '.join(names)} in {folder}")
     # two at once where nothing is stored, neither figures nor seconds
