@@ -115,7 +115,7 @@ def _draw(
     low, middle, high = band
     if apart is not None:
         place = np.arange(len(values)) + apart
-        error = [middle - low, high - middle]
+        error = [list(middle - low), list(high - middle)]  # of one level, an array is a number
         style = {"fmt": how.marker, "ms": 4, "color": how.color, "label": words or None}
         axis.errorbar(place, middle, error, **style)
         return
