@@ -171,7 +171,8 @@ def _sized_by_parameters(outputs: list[Any], one: Any = None) -> list[Any]:
         if not isinstance(size.type, NoneTypeT):
             lengths = [size[i] for i in range(size.type.shape[0])]
             core = (1,) * node.op.ndims_params[0]
-            first = first * pt.alloc(np.ones((), first.type.dtype), *lengths, *core)
+            ones: Any = pt.alloc(np.ones((), first.type.dtype), *lengths, *core)
+            first = first * ones
         elif one is None:
             continue
         if one is not None:
