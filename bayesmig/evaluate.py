@@ -169,7 +169,8 @@ def _sized_by_parameters(outputs: list[Any], one: Any = None) -> list[Any]:
         size: Any = node.op.size_param(node)
         first, *others = node.op.dist_params(node)
         if not isinstance(size.type, NoneTypeT):
-            lengths = [size[i] for i in range(size.type.shape[0])]
+            batch = node.outputs[1].type.ndim - node.op.ndim_supp
+            lengths = [size[i] for i in range(batch)]
             core = (1,) * node.op.ndims_params[0]
             ones: Any = pt.alloc(np.ones((), first.type.dtype), *lengths, *core)
             first = first * ones
