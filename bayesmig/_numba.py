@@ -105,10 +105,7 @@ def _library() -> Any:
                 # of one name in all modules, with the environment of its own: each keeps its own
                 if function.name.startswith(UNWRAP) and not function.is_declaration:
                     function.linkage = "internal"
-            if _lazily:  # they are optimised with what they call
-                ll_module.data_layout = self._codegen._data_layout
-            else:
-                super()._optimize_functions(ll_module)
+            super()._optimize_functions(ll_module)
 
         @property
         def has_dynamic_globals(self) -> bool:
