@@ -25,9 +25,10 @@ def compiling() -> Iterator[None]:
     """Compile every function once, with few of LLVM's passes, and without looking for garbage.
 
     numba optimises a function and makes its machine code, and does both again in every function
-    that calls it; here what is only called by others waits until one of them needs it, which is
-    two fifths of the waiting with the rest (benchmarks/compiling.py).  The same numbers come
-    out, and a gradient takes as long within a few percent.  Whoever sets NUMBA_OPT has it.
+    that calls it; here what is only called by others waits until one of them needs it, which
+    with the rest is a fifth to two fifths of the waiting (benchmarks/compiling.py).  The same
+    numbers come out, and a gradient takes as long within a few percent.  Whoever sets NUMBA_OPT
+    has it.
     """
     from numba.core import config as numba_config
 
@@ -69,7 +70,7 @@ def _library() -> Any:
     base: Any = JITCodeLibrary  # numba has no types
     waiting: dict[str, Any] = {}  # environments of functions whose code is not made yet
 
-    class Library(base):  # type: ignore[misc]
+    class Library(base):  # type: ignore[misc]  # of a class without types
         made = True
 
         def finalize(self) -> None:
@@ -134,7 +135,7 @@ def _library() -> Any:
 
         @staticmethod
         def set_environment(name: str, environment: Any) -> None:
-            """Keep what a function needs to raise errors until its code has a place for it."""
+            """Keep what a function makes Python objects with until its code has a place for it."""
             from numba.core import registry
 
             codegen = registry.cpu_target.target_context.codegen()

@@ -209,7 +209,9 @@ def prior_draws(
 
 
 def _drawn_at_once(model: pm.Model, draws: int, seed: int) -> dict[str, np.ndarray] | None:
-    """Draw the free variables by one call of each generator; None if one is made of several.
+    """Draw the free variables by one call of each generator.
+
+    None if one is made of several distributions, or something derived is drawn too.
 
     They are the numbers that ``pm.draw`` finds one after the other.
     """
@@ -221,8 +223,12 @@ def _drawn_at_once(model: pm.Model, draws: int, seed: int) -> dict[str, np.ndarr
     from pytensor.tensor.random.op import RandomVariable
 
     free = model.free_RVs
-    random = [v.owner.op for v in ancestors(free) if is_random(v)]
-    if not free or not all(isinstance(op, RandomVariable) for op in random):
+    random = {v for v in ancestors([*free, *model.deterministics]) if is_random(v)}
+    if (
+        not free
+        or random - {*free}
+        or not all(isinstance(v.owner.op, RandomVariable) for v in free)
+    ):
         return None
     one = tensor.dscalar("one")
     sized = _sized_by_parameters(free, one)
@@ -284,7 +290,7 @@ class _Given:
             variable = model.named_vars[name]
             kind = variable.type.clone(shape=(None,) * variable.type.ndim)
             self.stand_ins[variable] = kind(name=name)
-            self.arrays.append(np.asarray(value, dtype=variable.dtype))
+            self.arrays.append(_of_kind(variable, np.asarray(value, dtype=float)))
         extra = {
             v.name: a.ndim - v.type.ndim for v, a in zip(self.stand_ins, self.arrays, strict=True)
         }
@@ -328,6 +334,13 @@ class _Given:
     def evaluate(self, outputs: list[Any], seed: int | None = None) -> list[np.ndarray]:
         """Evaluate rewritten graphs at every draw."""
         return _evaluate(outputs, list(self.stand_ins.values()), self.arrays, self.lead, seed)
+
+
+def _of_kind(variable: Any, array: np.ndarray) -> np.ndarray:
+    """Return values as a variable has them; whole numbers are not made of others."""
+    if not np.issubdtype(variable.dtype, np.floating) and not np.all(array == np.floor(array)):
+        raise StudyError(f"values of {variable.name} must be whole numbers")
+    return array.astype(variable.dtype)
 
 
 def _free(model: pm.Model) -> list[str]:

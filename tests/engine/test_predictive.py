@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from lazily import lazily
 
+import bayesmig as bm
 from bayesmig import evaluate
 
 pm = lazily("pymc")
@@ -91,3 +92,23 @@ def test_what_is_made_of_several_distributions_is_drawn_one_by_one():
     assert found["effects"].shape == (30, 4)
     np.testing.assert_allclose(found["effects"].sum(axis=1), 0, atol=1e-12)
     assert len(np.unique(found["scale"])) == 30
+
+
+def test_what_is_derived_of_other_draws_is_drawn_with_them():
+    """A number derived of an observed variable has another draw of it each time."""
+    with pm.Model() as model:
+        level = pm.Normal("level", 0, 1)
+        seen = pm.Normal("seen", level, 1, observed=0.0)
+        pm.Deterministic("twice", 2 * seen)
+    found = evaluate.prior_draws(model, 30, 3, observed=False)
+    assert len(np.unique(found["twice"] - 2 * found["level"])) == 30
+    again = evaluate.prior_draws(model, 30, 3, observed=False)
+    np.testing.assert_array_equal(found["twice"], again["twice"])
+
+
+def test_whole_numbers_are_not_made_of_others():
+    with pm.Model() as model:
+        pm.Deterministic("double", 2 * pm.Poisson("sizes", 3))
+    assert evaluate.derived(model, {"sizes": 3.0})["double"] == 6
+    with pytest.raises(bm.StudyError, match="values of sizes must be whole numbers"):
+        evaluate.log_prior(model, {"sizes": 2.7})
