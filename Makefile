@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 TYPES := build/types
 LOWEST := build/lowest
 
-.PHONY: demo docs gallery test test-all test-browser test-kill test-lowest fuzz lint format check types notebooks notebooks-full calibrate cards bench clean
+.PHONY: demo docs gallery test test-all test-browser test-kill test-fits test-lowest fuzz lint format check types notebooks notebooks-full calibrate cards bench clean
 
 demo: $(READY)
 	$(RUN) -m bayesmig demo
@@ -39,6 +39,10 @@ test-browser: docs
 # runs of the command line ended by every signal at every place, and at forty random times
 test-kill: $(READY)
 	$(RUN) -m pytest -q -m slow tests/safety/test_killed.py
+
+# the contract with a fit of every study, and fits in other processes and in a cluster
+test-fits: $(READY)
+	$(RUN) -m pytest -q -m slow -n 2 tests/contract tests/engine/test_jobs.py tests/engine/test_clusters.py
 
 # the oldest versions that pyproject.toml allows, in an environment of their own
 test-lowest: $(READY)

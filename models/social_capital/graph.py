@@ -28,6 +28,7 @@ from bayesmig.models.social_capital.design import (
 )
 from bayesmig.models.social_capital.geometry import Geometry, geometry
 from bayesmig.models.social_capital.joint import Joint, blocks, joint
+from bayesmig.models.social_capital.kernel import LANES, in_blocks
 from bayesmig.models.social_capital.likelihood import Outcomes
 from bayesmig.models.social_capital.multilevel import SlopeEffects
 from bayesmig.models.social_capital.people import Missing
@@ -168,7 +169,7 @@ def build(
             "outcomes",
             coefficient[:, :, 1:],
             (coefficient[:, :, 0][stratum] if by else coefficient[:, :, 0]) + effect,
-            pm.Data("columns", table.column, dims=("row", "term")),
+            pm.Data("columns", in_blocks(table.column), dims=("block", "term", "lane")),
             pm.Data("row_group", table.group, dims="row"),
             stratum,
             pm.Data("people", table.count.sum(1), dims="row"),
@@ -211,7 +212,7 @@ def _several(
             "outcomes",
             coefficient[None, :, 1:],
             coefficient[:, 0] + shift,
-            pm.Data("columns", table.column, dims=("row", "term")),
+            pm.Data("columns", in_blocks(table.column), dims=("block", "term", "lane")),
             pm.Data("row_group", table.group, dims="row"),
             pm.Data("group_stratum", table.stratum, dims="cell"),
             pm.Data("people", table.count.sum(1), dims="row"),
@@ -239,6 +240,8 @@ def _coords(table: Design, intercepts: str) -> dict[str, Any]:
         "stratum": table.strata,
         **({"group": table.groups} if len(table.levels) == 1 else {}),
         "row": np.arange(len(table.column)),
+        "block": np.arange(-(-len(table.column) // LANES)),
+        "lane": np.arange(LANES),
         **effects.coords(table, intercepts),
     }
 

@@ -1,9 +1,9 @@
 """The multinomial logit of grouped people: one pass over the rows for value and gradient.
 
 PyTensor's own operations pass over the columns four times for one gradient, and their
-matrix products alone take longer to compile than the rest of the graph; one loop in
-numba does all of it in one pass, compiles in two seconds and is the same machine code
-for every number of rows, columns, groups and strata.
+matrix products alone take longer to compile than the rest of the graph; the loop of
+`kernel` does all of it in one pass and is the same machine code for every number of rows,
+columns, groups and strata.
 """
 
 from __future__ import annotations
@@ -16,18 +16,16 @@ import pytensor.tensor as pt
 from pytensor.gradient import disconnected_type
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
-from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
+from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 from pytensor.tensor.basic import get_underlying_scalar_constant_value
 from pytensor.tensor.exceptions import NotScalarConstantError
 from pytensor.tensor.random.op import RandomVariable
 
+from bayesmig.models.social_capital import kernel
 from bayesmig.models.social_capital.logit import logits, probabilities
 
-VERSION = 4  # of the loop below: part of the key under which its machine code is kept
-BLOCK = 256  # rows whose numbers stay in the fastest memory
-FASTMATH = {"arcp", "contract", "nsz", "reassoc"}  # sums may be reordered; NaN stays NaN
-SIGNATURE = "(s,k,p),(g,k),(r,p),(r),(g),(r,j),(r),(g,k,q),(r,q)->(r),(s,k,p),(g,k),(g,k,q)"
-RANDOM_SIGNATURE = "(s,k,p),(g,k),(r,p),(r),(g),(r),(r),(g,k,q),(r,q)->(r,j)"
+SIGNATURE = "(s,k,p),(g,k),(b,p,l),(r),(g),(r,j),(r),(g,k,q),(r,q)->(r),(s,k,p),(g,k),(g,k,q)"
+RANDOM_SIGNATURE = "(s,k,p),(g,k),(b,p,l),(r),(g),(r),(r),(g,k,q),(r,q)->(r,j)"
 
 
 class MultinomialLogit(Op):
@@ -43,9 +41,9 @@ class MultinomialLogit(Op):
     the probability of the outcomes of the row's n people in their order.
 
     Inputs: slope (stratum, alternative, column), intercept (group, alternative), column
-    (row, column), group (row), stratum (group), count (row, outcome; the reference first),
-    weight (row), and, none if not given, slopes that vary (group, alternative, varying) with
-    their columns (row, varying).  Outputs: the log-likelihood (row) and the derivatives of
+    (block, column, lane; see `kernel.in_blocks`), group (row), stratum (group), count (row,
+    outcome; the reference first), weight (row), and, none if not given, slopes that vary
+    (group, alternative, varying) with their columns (row, varying).  Outputs: the log-likelihood (row) and the derivatives of
     its sum by slope, intercept and slopes that vary.
 
     """
@@ -61,10 +59,10 @@ class MultinomialLogit(Op):
         """Give the operation its inputs."""
         variables = [pt.as_tensor_variable(value) for value in inputs]
         if len(variables) == 7:
-            variables += _nothing_varies(variables[1], variables[2])
-        slope, intercept, column, *_, varying, _ = variables
+            variables += _nothing_varies(variables[1], variables[3])
+        slope, intercept, _, group, *_, varying, _ = variables
         outputs = [
-            pt.tensor(dtype="float64", shape=column.type.shape[:1]),
+            pt.tensor(dtype="float64", shape=group.type.shape),
             *(v.type.clone(dtype="float64")() for v in (slope, intercept, varying)),
         ]
         return Apply(self, variables, outputs)
@@ -76,7 +74,7 @@ class MultinomialLogit(Op):
 
     def infer_shape(self, node: Any, shapes: Any) -> Any:
         """Shapes of the outputs."""
-        return [shapes[2][:1], shapes[0], shapes[1], shapes[7]]
+        return [shapes[3], shapes[0], shapes[1], shapes[7]]
 
     def connection_pattern(self, node: Any) -> list[list[bool]]:
         """Only the log-likelihood has derivatives, by slopes and intercept."""
@@ -100,79 +98,7 @@ class MultinomialLogit(Op):
 
 @register_funcify_default_op_cache_key(MultinomialLogit)
 def _compile(op: MultinomialLogit, node: Any, **_: Any) -> tuple[Any, int]:
-    alternatives, some_vary = op.alternatives, op.varies  # constants of the machine code
-
-    @numba_njit(fastmath=FASTMATH)
-    def multinomial_logit(
-        slope: Any,
-        intercept: Any,
-        column: Any,
-        group: Any,
-        stratum: Any,
-        count: Any,
-        weight: Any,
-        varying: Any,
-        varies: Any,
-    ) -> Any:
-        # views of unknown strides would keep the sums over columns from being vectorised
-        slope, column = np.ascontiguousarray(slope), np.ascontiguousarray(column)
-        rows, columns = column.shape
-        value = np.empty(rows)
-        by_slope, by_intercept = np.zeros(slope.shape), np.zeros(intercept.shape)
-        by_varying = np.zeros(varying.shape)
-        logit, share = np.empty((BLOCK, alternatives)), np.empty((BLOCK, alternatives))
-        log_total = np.empty(BLOCK)
-        # three short loops over a block of rows: exponentials that wait for no sum, and
-        # sums that wait for no exponential, overlap
-        for start in range(0, rows, BLOCK):
-            size = min(BLOCK, rows - start)
-            for j in range(size):
-                i = start + j
-                g = group[i]
-                s = stratum[g]
-                for k in range(alternatives):
-                    sum_ = intercept[g, k]
-                    for p in range(columns):
-                        sum_ += slope[s, k, p] * column[i, p]
-                    if some_vary:
-                        for q in range(varies.shape[1]):
-                            sum_ += varying[g, k, q] * varies[i, q]
-                    logit[j, k] = sum_
-            for j in range(size):
-                shift, total = 0.0, 1.0
-                for k in range(alternatives):
-                    share[j, k] = np.exp(logit[j, k])
-                    total += share[j, k]
-                if not total < 1e300:  # odds that overflow: all relative to the highest
-                    for k in range(alternatives):
-                        shift = max(shift, logit[j, k])
-                    total = np.exp(-shift)
-                    for k in range(alternatives):
-                        share[j, k] = np.exp(logit[j, k] - shift)
-                        total += share[j, k]
-                log_total[j] = shift + np.log(total)
-                for k in range(alternatives):
-                    share[j, k] /= total
-            for j in range(size):
-                i = start + j
-                g = group[i]
-                s = stratum[g]
-                people, chosen = float(count[i, 0]), 0.0
-                for k in range(alternatives):
-                    people += count[i, k + 1]
-                    chosen += count[i, k + 1] * logit[j, k]
-                value[i] = weight[i] * (chosen - people * log_total[j])
-                for k in range(alternatives):
-                    residual = weight[i] * (count[i, k + 1] - people * share[j, k])
-                    by_intercept[g, k] += residual
-                    for p in range(columns):
-                        by_slope[s, k, p] += residual * column[i, p]
-                    if some_vary:
-                        for q in range(varies.shape[1]):
-                            by_varying[g, k, q] += residual * varies[i, q]
-        return value, by_slope, by_intercept, by_varying
-
-    return multinomial_logit, VERSION
+    return kernel.loop(op.alternatives, op.varies), kernel.VERSION
 
 
 class OutcomesRV(RandomVariable):
@@ -184,8 +110,8 @@ class OutcomesRV(RandomVariable):
     _print_name = ("Outcomes", "\\operatorname{Outcomes}")
 
     def _supp_shape_from_params(self, dist_params: Any, param_shapes: Any = None) -> list[Any]:
-        _, intercept, column, *_ = dist_params
-        return [column.shape[-2], intercept.shape[-1] + 1]
+        _, intercept, _, group, *_ = dist_params
+        return [group.shape[-1], intercept.shape[-1] + 1]
 
     @classmethod
     def rng_fn(cls, rng: Any, *arguments: Any) -> np.ndarray:
@@ -211,7 +137,7 @@ class Outcomes(pm.Discrete):
         """Return the variable outside of a model."""
         variables = [pt.as_tensor_variable(value) for value in parameters]
         if len(variables) == 7:
-            variables += _nothing_varies(variables[1], variables[2])
+            variables += _nothing_varies(variables[1], variables[3])
         return super().dist(variables, **how)
 
     def logp(value: Any, *parameters: Any) -> Any:  # noqa: N805  # PyMC takes it as a function
@@ -221,10 +147,10 @@ class Outcomes(pm.Discrete):
         return operation.make_node(*rest, value, weight, varying, varies).outputs[0]
 
 
-def _nothing_varies(intercept: Any, column: Any) -> list[Any]:
+def _nothing_varies(intercept: Any, group: Any) -> list[Any]:
     """No slopes that vary, of no columns."""
     groups, alternatives = intercept.shape
-    return [pt.zeros((groups, alternatives, 0)), pt.zeros((column.shape[0], 0))]
+    return [pt.zeros((groups, alternatives, 0)), pt.zeros((group.shape[0], 0))]
 
 
 def _evaluate(
@@ -238,6 +164,7 @@ def _evaluate(
     varying: Any,
     varies: Any,
 ) -> tuple[np.ndarray, ...]:
+    column = kernel.in_rows(np.asarray(column), len(group))
     logit = logits(slope, intercept, column, group, stratum, varying, varies)
     people = count.sum(1)
     highest = np.maximum(logit.max(1), 0)
@@ -264,9 +191,11 @@ def _draw(rng: Any, parameters: Any, size: tuple[int, ...]) -> np.ndarray:
         np.broadcast_to(a, (*lead, *a.shape[a.ndim - n :]))
         for a, n in zip(arrays, ranks, strict=True)
     ]
-    drawn = np.empty((*lead, full[2].shape[-2], full[1].shape[-1] + 1), dtype="int32")
+    rows = full[3].shape[-1]
+    drawn = np.empty((*lead, rows, full[1].shape[-1] + 1), dtype="int32")
     for at in np.ndindex(*lead):
         one = [a[at] for a in full]
+        one[2] = kernel.in_rows(one[2], rows)
         free = logits(*one[:5], *one[7:])
         drawn[at] = rng.multinomial(one[5], probabilities(free))
     return drawn

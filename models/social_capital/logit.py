@@ -25,7 +25,10 @@ def logits(
     varying: Any = None,
     varies: Any = None,
 ) -> np.ndarray:
-    """Free logits (row, alternative), by NumPy; inputs as for `likelihood.MultinomialLogit`."""
+    """Free logits (row, alternative), by NumPy; as `likelihood.MultinomialLogit` has them.
+
+    Its inputs, but for ``column`` (row, column).
+    """
     slope, intercept, column = map(np.asarray, (slope, intercept, column))
     found = np.empty((len(column), intercept.shape[1]))
     of_row = np.asarray(stratum)[group]

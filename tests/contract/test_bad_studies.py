@@ -8,11 +8,18 @@ import pytest
 import toy
 
 import bayesmig as bm
-from bayesmig import testing
+from bayesmig import contract, testing
 from bayesmig.priors import read_sets
 from bayesmig.study import Study
 
 PEOPLE = {"people": 30}
+
+
+@pytest.fixture(autouse=True)
+def _parts():
+    """Every module of the toy is there, whatever ran before."""
+    for name in contract.PARTS:
+        toy.study.part(name)
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ def ready():
     return bm.compile(STUDY, DATA)
 
 
+@pytest.mark.slow  # workers import everything anew: `make test-fits`
 def test_refits_have_the_same_draws(ready, executor):
     asked = {"priors": ["default", "wide"], "data": [DATA, STUDY.simulate(seed=5, people=30)]}
     with too_short():
@@ -46,6 +47,7 @@ def test_refits_have_the_same_draws(ready, executor):
         xr.testing.assert_identical(one["posterior"].to_dataset(), other["posterior"].to_dataset())
 
 
+@pytest.mark.slow  # the same
 def test_a_worker_that_is_killed_loses_nothing(executor, tmp_path):
     """Its refits are run again by another, and the calibration is what it is without."""
     client = executor._client

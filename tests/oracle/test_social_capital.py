@@ -21,6 +21,7 @@ special = lazily("scipy.special")
 stats = lazily("scipy.stats")
 pm = lazily("pymc")
 contrasts = lazily("bayesmig.models.social_capital.contrasts")
+kernel = lazily("bayesmig.models.social_capital.kernel")
 likelihood = lazily("bayesmig.models.social_capital.likelihood")
 
 STUDY = bm.load_study("social_capital")
@@ -188,6 +189,12 @@ def random_inputs(rng, size=1.0):
     ]  # fmt: skip
 
 
+def in_blocks(inputs):
+    """Inputs with the columns as the loop takes them."""
+    slope, intercept, column, *rest = inputs
+    return [slope, intercept, kernel.in_blocks(column), *rest]
+
+
 def by_hand(slope, intercept, column, group, stratum, count, weight):
     """Weighted log-likelihood of each row, outcome by outcome."""
     found = np.zeros(len(column))
@@ -205,10 +212,10 @@ def by_hand(slope, intercept, column, group, stratum, count, weight):
 @pytest.mark.parametrize("size", [1.0, 300.0])  # logits whose odds overflow, too
 def test_the_loop_is_the_likelihood_and_its_score(mode, size):
     inputs = random_inputs(np.random.default_rng(5), size)
-    variables = [pytensor.tensor.as_tensor_variable(value).type() for value in inputs]
+    variables = [pytensor.tensor.as_tensor_variable(value).type() for value in in_blocks(inputs)]
     operation = likelihood.MultinomialLogit(3)
     run = pytensor.function(variables, operation.make_node(*variables).outputs, mode=mode)
-    value, by_slope, by_intercept, _ = run(*inputs)
+    value, by_slope, by_intercept, _ = run(*in_blocks(inputs))
     np.testing.assert_allclose(value, by_hand(*inputs), rtol=1e-12, atol=1e-10)
     for at, score in ((0, by_slope), (1, by_intercept)):
         for where in np.ndindex(score.shape):
@@ -220,14 +227,78 @@ def test_the_loop_is_the_likelihood_and_its_score(mode, size):
             assert score[where] == pytest.approx((ends[0] - ends[1]) / 2e-6, abs=1e-4 * size)
 
 
+@pytest.mark.parametrize("rows", [1, 63, 64, 65, 200])  # blocks of 64
+@pytest.mark.parametrize("strata", [1, 3])  # of one stratum and of several in a block
+@pytest.mark.parametrize("ordered", [True, False])
+def test_the_loop_is_numpy_s_for_every_number_of_rows(rows, strata, ordered):
+    rng = np.random.default_rng(8)
+    group = rng.integers(0, 5, rows)
+    inputs = [
+        rng.normal(0, 1, (strata, 3, 6)), rng.normal(-2, 1, (5, 3)), rng.normal(size=(rows, 6)),
+        np.sort(group) if ordered else group, np.arange(5) % strata,
+        rng.integers(0, 3, (rows, 4)).astype(np.int32), rng.uniform(0.5, 2, rows),
+    ]  # fmt: skip
+    inputs[2][0] *= 1e-3
+    inputs[0][:, :, 0] *= 40.0  # logits of some hundreds, on both sides
+    variables = [pytensor.tensor.as_tensor_variable(value).type() for value in in_blocks(inputs)]
+    outputs = likelihood.MultinomialLogit(3).make_node(*variables).outputs
+    compiled, plain = (
+        pytensor.function(variables, outputs, mode=mode)(*in_blocks(inputs))
+        for mode in ("NUMBA", "FAST_COMPILE")
+    )
+    for found, expected in zip(compiled[:3], plain[:3], strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-13 * abs(expected).max())
+
+
+def test_exponentials_and_logarithms_to_the_last_bits():
+    numba = pytest.importorskip("numba")
+    run = numba.njit(
+        lambda x, out, bits, total, total_bits, log, log_bits: (
+            kernel.exponentials(x, out, bits),
+            kernel.logarithms(total, total_bits, log, log_bits),
+        ),
+    )
+    lanes = kernel.LANES
+    rng = np.random.default_rng(9)
+    special_ones = [0.0, -0.0, 1e-300, -1e-17, 599.99, -707.9, np.log(2) / 2, -np.log(2) / 2, 1.0]
+    x = np.concatenate([special_ones, rng.uniform(-700, 600, lanes - len(special_ones))])
+    total = np.concatenate(
+        [[1.0, 1 + 2**-52, np.sqrt(2), 2.0, np.e, 1e300], np.exp(rng.uniform(0, 690, lanes - 6))]
+    )
+    out, log, given = np.empty(lanes), np.empty(lanes), total.copy()
+    bits = [v.view(np.int64) for v in (out, total, log)]
+    run(x, out, bits[0], total, bits[1], log, bits[2])
+    np.testing.assert_allclose(out, np.exp(x), rtol=5e-16)
+    np.testing.assert_allclose(log, np.log(given), rtol=5e-16)
+    x[:] = -1e5
+    run(x, out, bits[0], total, bits[1], log, bits[2])
+    assert (out < 1e-300).all()
+
+
+def test_no_number_stays_no_number():
+    """A NaN among the rows is not lost among blocks, clamps and bits."""
+    for size in (1.0, 300.0):
+        inputs = random_inputs(np.random.default_rng(5), size)
+        inputs[2][7, 1] = np.nan
+        variables = [pytensor.tensor.as_tensor_variable(v).type() for v in in_blocks(inputs)]
+        outputs = likelihood.MultinomialLogit(3).make_node(*variables).outputs
+        value, by_slope, _, _ = pytensor.function(variables, outputs, mode="NUMBA")(
+            *in_blocks(inputs)
+        )
+        assert np.isnan(value[7])
+        assert np.isnan(by_slope).any()
+        if size == 1:
+            assert np.isfinite(np.delete(value, 7)).all()
+
+
 def test_gradient_of_rows_that_count_differently():
     """The score at hand is that of the plain sum; any other gradient weights the rows."""
     inputs = random_inputs(np.random.default_rng(6))
     of_row = np.random.default_rng(7).normal(size=60)
-    variables = [pytensor.tensor.as_tensor_variable(value).type() for value in inputs]
+    variables = [pytensor.tensor.as_tensor_variable(value).type() for value in in_blocks(inputs)]
     value = likelihood.MultinomialLogit(3).make_node(*variables).outputs[0]
     gradient = pytensor.tensor.grad((value * of_row).sum(), variables[:2])
-    found = pytensor.function(variables, gradient, mode="FAST_COMPILE")(*inputs)
+    found = pytensor.function(variables, gradient, mode="FAST_COMPILE")(*in_blocks(inputs))
     for at, score in enumerate(found):
         where = (1,) * score.ndim
         ends = []
@@ -580,7 +651,7 @@ def test_odds_that_overflow_are_taken_relative_to_the_highest():
         count[:, 1:] - count.sum(1)[:, None] * special.softmax(logit, axis=1)[:, 1:]
     )
     inputs = [pytensor.tensor.as_tensor_variable(v) for v in
-              (slope, intercept, column, group, stratum, count, weight)]  # fmt: skip
+              in_blocks((slope, intercept, column, group, stratum, count, weight))]  # fmt: skip
     function = pytensor.function(
         [], likelihood.MultinomialLogit(2).make_node(*inputs).outputs, mode="NUMBA"
     )

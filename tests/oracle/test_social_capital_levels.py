@@ -14,6 +14,7 @@ from bayesmig.models.social_capital.paper import OUTCOMES
 pm = lazily("pymc")
 pytensor = lazily("pytensor")
 stats = lazily("scipy.stats")
+kernel = lazily("bayesmig.models.social_capital.kernel")
 likelihood = lazily("bayesmig.models.social_capital.likelihood")
 
 STUDY = bm.load_study("social_capital")
@@ -214,6 +215,12 @@ def random_inputs(rng, size=1.0):
     ]  # fmt: skip
 
 
+def in_blocks(inputs):
+    """Inputs with the columns as the loop takes them."""
+    slope, intercept, column, *rest = inputs
+    return [slope, intercept, kernel.in_blocks(column), *rest]
+
+
 def by_hand(slope, intercept, column, group, stratum, count, weight, varying, varies):
     """Weighted log-likelihood of each row, outcome by outcome."""
     found = np.zeros(len(column))
@@ -231,12 +238,12 @@ def by_hand(slope, intercept, column, group, stratum, count, weight, varying, va
 @pytest.mark.parametrize("mode", ["FAST_COMPILE", "NUMBA"])
 def test_the_loop_with_slopes_that_vary(mode):
     inputs = random_inputs(np.random.default_rng(5))
-    variables = [pytensor.tensor.as_tensor_variable(value).type() for value in inputs]
+    variables = [pytensor.tensor.as_tensor_variable(value).type() for value in in_blocks(inputs)]
     outputs = likelihood.MultinomialLogit(3, varies=True).make_node(*variables).outputs
     of_row = np.random.default_rng(7).normal(size=60)
     weighted = pytensor.tensor.grad((outputs[0] * of_row).sum(), [variables[i] for i in (0, 1, 7)])
     run = pytensor.function(variables, [*outputs, *weighted], mode=mode)
-    value, *scores = run(*inputs)
+    value, *scores = run(*in_blocks(inputs))
     np.testing.assert_allclose(value, by_hand(*inputs), rtol=1e-12, atol=1e-10)
     for by_row, found in ((np.ones(60), scores[:3]), (of_row, scores[3:])):
         for at, score in zip((0, 1, 7), found, strict=True):
