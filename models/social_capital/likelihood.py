@@ -43,8 +43,9 @@ class MultinomialLogit(Op):
     Inputs: slope (stratum, alternative, column), intercept (group, alternative), column
     (block, column, lane; see `kernel.in_blocks`), group (row), stratum (group), count (row,
     outcome; the reference first), weight (row), and, none if not given, slopes that vary
-    (group, alternative, varying) with their columns (row, varying).  Outputs: the log-likelihood (row) and the derivatives of
-    its sum by slope, intercept and slopes that vary.
+    (group, alternative, varying) with their columns (row, varying).  Outputs: the
+    log-likelihood (row) and the derivatives of its sum by slope, intercept and slopes that
+    vary.
 
     """
 

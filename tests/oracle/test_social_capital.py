@@ -252,12 +252,13 @@ def test_the_loop_is_numpy_s_for_every_number_of_rows(rows, strata, ordered):
 
 def test_exponentials_and_logarithms_to_the_last_bits():
     numba = pytest.importorskip("numba")
-    run = numba.njit(
-        lambda x, out, bits, total, total_bits, log, log_bits: (
-            kernel.exponentials(x, out, bits),
-            kernel.logarithms(total, total_bits, log, log_bits),
-        ),
-    )
+    exponentials, logarithms = kernel.exponentials, kernel.logarithms
+
+    @numba.njit
+    def run(x, out, bits, total, total_bits, log, log_bits):
+        exponentials(x, out, bits)
+        logarithms(total, total_bits, log, log_bits)
+
     lanes = kernel.LANES
     rng = np.random.default_rng(9)
     special_ones = [0.0, -0.0, 1e-300, -1e-17, 599.99, -707.9, np.log(2) / 2, -np.log(2) / 2, 1.0]
