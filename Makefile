@@ -94,6 +94,7 @@ bench: $(READY)
 	$(RUN) benchmarks/start.py
 	$(RUN) benchmarks/compiling.py
 	$(RUN) benchmarks/snapshot.py
+	$(RUN) benchmarks/logit_kernel.py
 	$(RUN) benchmarks/multinomial_logit.py
 	$(RUN) benchmarks/multilevel.py
 	$(RUN) benchmarks/emigration_microdata.py

@@ -17,7 +17,8 @@ from typing import Any, cast
 
 UNWRAP = "__excinfo_unwrap_args"  # functions that make an error's arguments
 SEAL = b"bayesmig"  # before the checksum of a file of compiled code
-_lazily: list[None] = []  # one for each `compiling` that is open
+_lazily: list[Any] = []  # the level that numba had, for each `compiling` that is open
+_wholly: set[str] = set()  # names of functions that are optimised by all passes nevertheless
 
 
 @contextmanager
@@ -35,17 +36,34 @@ def compiling() -> Iterator[None]:
     config: Any = numba_config  # its names are made when it is imported
     level, collected = config.OPT, gc.isenabled()
     _install()
-    if "NUMBA_OPT" not in os.environ:
-        config.OPT = type(level)(1)
     gc.disable()
-    _lazily.append(None)
+    _lazily.append(level)
+    try:
+        with _passes(level if "NUMBA_OPT" in os.environ else type(level)(1)):
+            yield
+    finally:
+        _lazily.pop()
+        if collected:
+            gc.enable()
+
+
+@contextmanager
+def _passes(level: Any) -> Iterator[None]:
+    """Optimise as at another level."""
+    from numba.core import config as numba_config
+
+    config: Any = numba_config
+    before, config.OPT = config.OPT, level
     try:
         yield
     finally:
-        _lazily.pop()
-        config.OPT = level
-        if collected:
-            gc.enable()
+        config.OPT = before
+
+
+def wholly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Have all of LLVM's passes for a function, whatever `compiling` leaves out."""
+    _wholly.add(function.__qualname__)
+    return function
 
 
 @cache
@@ -78,6 +96,9 @@ def _library() -> Any:
             super().finalize()
             if not _lazily:
                 self._make()
+            elif self.name in _wholly:
+                with _passes(_lazily[0]):  # others take it in as it is then
+                    super()._optimize_final_module()
 
         def _optimize_final_module(self) -> None:
             if self.made:
@@ -106,7 +127,11 @@ def _library() -> Any:
                 # of one name in all modules, with the environment of its own: each keeps its own
                 if function.name.startswith(UNWRAP) and not function.is_declaration:
                     function.linkage = "internal"
-            super()._optimize_functions(ll_module)
+            if _lazily and self.name in _wholly:
+                with _passes(_lazily[0]):
+                    super()._optimize_functions(ll_module)
+            else:
+                super()._optimize_functions(ll_module)
 
         @property
         def has_dynamic_globals(self) -> bool:

@@ -226,6 +226,25 @@ def _held(name: str, own: Any, held: Mapping[str, np.ndarray]) -> np.ndarray:
     return value
 
 
+def vectorised(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a function that numba compiles as one whose loops take several numbers at once.
+
+    Graphs are compiled by few of LLVM's passes, which do not vectorise; what is marked, under
+    ``numba_njit``, has them all.
+
+    Parameters
+    ----------
+    function : callable
+        Of a name that no other function has.
+
+    Returns
+    -------
+    callable
+        The same.
+    """
+    return _numba.wholly(function)
+
+
 @in_turn
 def compile_graph(model: pm.Model) -> tuple[CompiledGraph, bool]:
     """Compile the graph of ``model``, or find it among those compiled in this process.

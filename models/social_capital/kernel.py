@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from pytensor.link.numba.dispatch.basic import numba_njit
 
-VERSION = 5  # part of the key under which the machine code is kept
+from bayesmig.compiled import vectorised
+
+VERSION = 7  # part of the key under which the machine code is kept
 LANES = 64  # rows of a block: their numbers stay in the fastest memory
 LARGE = 600.0  # logits from which odds are taken relative to the highest
 SUMS = {"arcp", "contract", "nsz", "reassoc"}  # sums may be reordered; NaN stays NaN
@@ -101,6 +103,7 @@ def loop(alternatives: int, varies: bool) -> Any:
                     logit[k, j] += b0 * column[block, p, j]
 
     @numba_njit(fastmath=SUMS)
+    @vectorised
     def add_scores(score: Any, block: int, column: Any, s: int, by_slope: Any) -> None:
         """Add columns (column, lane) times the scores to those of the slopes."""
         columns = column.shape[1]
@@ -125,6 +128,7 @@ def loop(alternatives: int, varies: bool) -> Any:
                 by_slope[s, k, p] += s0
 
     @numba_njit(fastmath=SUMS)
+    @vectorised
     def add_to_group(score: Any, g: int, by_intercept: Any) -> None:
         """Add the scores of a block to that of the intercepts of its only group."""
         for k in range(alternatives):
@@ -134,6 +138,7 @@ def loop(alternatives: int, varies: bool) -> Any:
             by_intercept[g, k] += s0
 
     @numba_njit(fastmath=TERMS, error_model="numpy")
+    @vectorised
     def multinomial_logit(
         slope: Any,
         intercept: Any,
