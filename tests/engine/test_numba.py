@@ -1,9 +1,12 @@
 """How numba is made to compile functions: each once, with what it prints and raises."""
 
+import re
+
 import numpy as np
 import pytest
 
 from bayesmig._numba import compiling
+from bayesmig.compiled import vectorised
 
 FOUR = np.array([4.0])
 
@@ -84,3 +87,35 @@ def test_errors_outlive_functions_of_the_same_errors():
             assert one(FOUR) == 3.0
         with pytest.raises(ValueError, match=r"no root of.*-4"):
             one(-FOUR)
+
+
+def test_what_is_marked_is_vectorised():
+    """Of two functions that a third calls, the code of one takes several numbers at once."""
+    numba = pytest.importorskip("numba")
+
+    def make(mark):
+        def product(x, out):
+            for i in range(64):
+                out[i] = x[i] * x[i] + 1.5
+
+        product.__qualname__ = f"product_{mark.__name__}"
+        return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(mark(product))
+
+    def plain(function):
+        return function
+
+    vectors = {}
+    for mark in (plain, vectorised):
+        product = make(mark)
+
+        @numba.njit
+        def call(x, out, product=product):
+            product(x, out)
+
+        x, out = np.arange(64.0), np.zeros(64)
+        with compiling():
+            call(x, out)
+        np.testing.assert_array_equal(out, x * x + 1.5)
+        (code,) = (c.library.get_llvm_str() for c in product.overloads.values())
+        vectors[mark.__name__] = bool(re.search(r"<\d+ x double>", code))
+    assert vectors == {"plain": False, "vectorised": True}
