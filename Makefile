@@ -14,7 +14,7 @@ demo: $(READY)
 
 # files in their order: every study is compiled in the first, the others find it in the cache
 test: $(READY)
-	$(RUN) -m pytest -q -m "not slow and not timed and not browser" -n 2 --dist loadfile --no-loadscope-reorder
+	$(RUN) -m pytest -q -m "not slow and not fits and not timed and not browser" -n 2 --dist loadfile --no-loadscope-reorder
 	$(RUN) -m pytest -q -m timed
 
 test-all: $(READY)
@@ -40,15 +40,15 @@ test-browser: docs
 test-kill: $(READY)
 	$(RUN) -m pytest -q -m slow tests/safety/test_killed.py
 
-# the contract with a fit of every study, and fits in other processes and in a cluster
+# short fits of the studies that take longest to compile, in other processes and in a cluster
 test-fits: $(READY)
-	$(RUN) -m pytest -q -m slow -n 2 tests/contract tests/engine/test_jobs.py tests/engine/test_clusters.py
+	$(RUN) -m pytest -q -m "fits and not slow" -n 2 --dist loadfile
 
 # the oldest versions that pyproject.toml allows, in an environment of their own
 test-lowest: $(READY)
 	@$(RUN) -m venv $(LOWEST)
 	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e ".[test]"
-	$(LOWEST)/bin/python -m pytest -q -m "not slow and not timed and not browser" tests/engine tests/studies/emigration
+	$(LOWEST)/bin/python -m pytest -q -m "not slow and not fits and not timed and not browser" tests/engine tests/studies/emigration
 
 # 20,000 damaged files at every door, an hour or so
 fuzz: $(READY)

@@ -16,7 +16,7 @@ from pytensor.link.numba.dispatch.basic import numba_njit
 
 from bayesmig.compiled import vectorised
 
-VERSION = 7  # part of the key under which the machine code is kept
+VERSION = 8  # part of the key under which the machine code is kept
 LANES = 64  # rows of a block: their numbers stay in the fastest memory
 LARGE = 600.0  # logits from which odds are taken relative to the highest
 SUMS = {"arcp", "contract", "nsz", "reassoc"}  # sums may be reordered; NaN stays NaN
@@ -152,7 +152,7 @@ def loop(alternatives: int, varies: bool) -> Any:
     ) -> Any:
         # views of unknown strides would keep the sums from being vectorised
         slope, column = np.ascontiguousarray(slope), np.ascontiguousarray(column)
-        value = np.zeros(len(group))
+        value = np.full(len(group), np.nan)  # and stays it where columns are of fewer rows
         by_slope, by_intercept = np.zeros(slope.shape), np.zeros(intercept.shape)
         by_varying = np.zeros(varying.shape)
         # lanes of one block; those after the last row are of nobody
@@ -161,7 +161,7 @@ def loop(alternatives: int, varies: bool) -> Any:
         total, log_total = np.zeros(LANES), np.zeros(LANES)
         score_bits, log_bits = score.view(np.int64), log_total.view(np.int64)
         total_bits = total.view(np.int64)
-        for block in range(len(column)):
+        for block in range(min(len(column), -(-len(group) // LANES))):
             start = block * LANES
             size = min(LANES, len(group) - start)
             if size < LANES:

@@ -24,7 +24,7 @@ def test_the_study_passes(name):
     check_study(bm.load_study(name), fit=name in AT_ONCE, **SMALL.get(name, {}))
 
 
-@pytest.mark.slow  # two minutes for the compiler; `make test-fits`, and each has fits of its own
+@pytest.mark.fits  # two minutes for the compiler
 @pytest.mark.parametrize("name", LATER)
 def test_the_study_passes_with_fits(name):
     check_study(bm.load_study(name), **SMALL.get(name, {}))

@@ -37,7 +37,7 @@ def ready():
     return bm.compile(STUDY, DATA)
 
 
-@pytest.mark.slow  # workers import everything anew: `make test-fits`
+@pytest.mark.fits  # workers import everything anew
 def test_refits_have_the_same_draws(ready, executor):
     asked = {"priors": ["default", "wide"], "data": [DATA, STUDY.simulate(seed=5, people=30)]}
     with too_short():
@@ -47,7 +47,7 @@ def test_refits_have_the_same_draws(ready, executor):
         xr.testing.assert_identical(one["posterior"].to_dataset(), other["posterior"].to_dataset())
 
 
-@pytest.mark.slow  # the same
+@pytest.mark.fits  # the same
 def test_a_worker_that_is_killed_loses_nothing(executor, tmp_path):
     """Its refits are run again by another, and the calibration is what it is without."""
     client = executor._client
@@ -67,7 +67,7 @@ def test_a_worker_that_is_killed_loses_nothing(executor, tmp_path):
     xr.testing.assert_identical(there, here)
 
 
-@pytest.mark.slow  # a shell and both workers import everything anew
+@pytest.mark.fits  # a shell and both workers import everything anew
 def test_a_scheduler_from_a_shell(executor, tmp_path):
     address = executor._client.scheduler.address
     words = f"calibrate emigration --example table=7 --n 2 --draws 30 --scheduler {address}".split()

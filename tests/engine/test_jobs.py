@@ -40,7 +40,7 @@ def same(one, other):
     assert one.attrs["prior_set"] == other.attrs["prior_set"]
 
 
-@pytest.mark.slow  # processes import everything anew: `make test-fits`
+@pytest.mark.fits  # processes import everything anew
 def test_fits_of_other_processes_have_the_same_draws(ready, pool):
     mine = {"slope": {"dist": "Normal", "mu": 0.5, "sigma": 0.3}}
     asked = {"priors": ["wide", mine], "data": [PEOPLE, MORE], **TINY}
@@ -51,14 +51,14 @@ def test_fits_of_other_processes_have_the_same_draws(ready, pool):
     assert [len(fit["data"].person) for fit in there] == [40, 60, 40, 60]
 
 
-@pytest.mark.slow  # processes import everything anew: `make test-fits`
+@pytest.mark.fits  # processes import everything anew
 def test_warnings_of_other_processes_are_heard(ready, pool):
     with pytest.warns(bm.ConvergenceWarning):
         bm.refit(ready, ["wide"], executor=pool, **TINY)
 
 
 @pytest.mark.parametrize("away", [False, True])
-@pytest.mark.slow  # processes import everything anew: `make test-fits`
+@pytest.mark.fits  # processes import everything anew
 def test_a_job_that_fails_is_reported_and_the_others_go_on(ready, pool, away):
     broken = PEOPLE.drop_vars("answer" if "answer" in PEOPLE else next(iter(PEOPLE)))
     with too_short(), pytest.raises(KeyError, match="distance") as caught:
@@ -69,7 +69,7 @@ def test_a_job_that_fails_is_reported_and_the_others_go_on(ready, pool, away):
     assert [len(fit["data"].person) for fit in (first, last)] == [40, 60]
 
 
-@pytest.mark.slow  # processes import everything anew: `make test-fits`
+@pytest.mark.fits  # processes import everything anew
 def test_a_worker_that_is_killed_is_named_as_such(ready):
     with spawned(1) as executor:
         assert executor.submit(os.getpid).result() != os.getpid()
@@ -79,7 +79,7 @@ def test_a_worker_that_is_killed_is_named_as_such(ready):
             bm.refit(ready, ["wide", "default"], executor=executor, **TINY)
 
 
-@pytest.mark.slow  # processes import everything anew: `make test-fits`
+@pytest.mark.fits  # processes import everything anew
 def test_priors_of_another_library_stay_in_this_process(pool):
     pm = pytest.importorskip("pymc")
 
@@ -94,7 +94,7 @@ def test_priors_of_another_library_stay_in_this_process(pool):
         bm.refit(start, ["wide"], executor=pool, **TINY)
 
 
-@pytest.mark.slow  # processes import everything anew: `make test-fits`
+@pytest.mark.fits  # processes import everything anew
 def test_a_calibration_in_other_processes_is_the_same(pool):
     how = {"n": 4, "draws": 40, "tune": 40, "progress": False}
     here = bm.calibrate(STUDY, PEOPLE, **how)

@@ -292,6 +292,18 @@ def test_no_number_stays_no_number():
             assert np.isfinite(np.delete(value, 7)).all()
 
 
+def test_rows_without_columns_have_no_density():
+    """Data whose parts are of other lengths are not fitted in silence."""
+    *inputs, weight = random_inputs(np.random.default_rng(5))
+    inputs = in_blocks([*inputs, weight])
+    inputs[3:4] = [np.tile(inputs[3], 2)]
+    inputs[5:] = [np.tile(inputs[5], (2, 1)), np.tile(weight, 2)]
+    variables = [pytensor.tensor.as_tensor_variable(value).type() for value in inputs]
+    outputs = likelihood.MultinomialLogit(3).make_node(*variables).outputs
+    value = pytensor.function(variables, outputs, mode="NUMBA")(*inputs)[0]
+    np.testing.assert_array_equal(np.isnan(value), np.arange(120) >= 64)
+
+
 def test_gradient_of_rows_that_count_differently():
     """The score at hand is that of the plain sum; any other gradient weights the rows."""
     inputs = random_inputs(np.random.default_rng(6))

@@ -112,7 +112,13 @@ def test_tests_of_the_archive_run(built, tmp_path):
     assert Path(where) == tmp_path / "bayesmig" / "models"
     tests = ["engine/test_public.py", "engine/test_options.py", "studies/emigration/test_data.py"]
     tests += ["studies/emigration/test_printed.py", "repository/test_pages.py"]
-    few = ["-q", "-m", "not slow and not timed and not browser", "-p", "no:cacheprovider"]
+    few = [
+        "-q",
+        "-m",
+        "not slow and not fits and not timed and not browser",
+        "-p",
+        "no:cacheprovider",
+    ]
     done = python("-m", "pytest", *few, *(f"tests/{name}" for name in tests))
     assert done.returncode == 0, done.stdout[-3000:]
     assert " passed" in done.stdout

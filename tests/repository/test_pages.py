@@ -54,7 +54,7 @@ def reader(tmp_path, monkeypatch):
 # What they print
 
 RUNNING = [
-    page if page.name == "README.md" else pytest.param(page, marks=pytest.mark.slow)
+    pytest.param(page, marks=pytest.mark.fits if page.name == "README.md" else pytest.mark.slow)
     for page in PAGES
     if blocks(page, "python") and page.stem != "gallery"  # `make gallery` runs that
 ]

@@ -22,6 +22,8 @@ from bayesmig.models.emigration.microdata.counts.attributes import flow, labels
 from bayesmig.models.emigration.microdata.counts.collapse import collapse
 from bayesmig.models.emigration.microdata.ipums.frames import panel_of_frame
 
+pytestmark = pytest.mark.fits  # 20 s for the compiler
+
 STUDY = bm.load_study("emigration_microdata")
 COARSE = {"covariates": ("country", "duration", "owner"), "mortality": "marginal"}
 FEW = {"emigrated": "mexican + age_group + sex + duration", "returned": "sex + duration",

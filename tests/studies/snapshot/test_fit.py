@@ -12,6 +12,8 @@ from bayesmig.models.snapshot import figures
 from bayesmig.ready import build
 from bayesmig.results import begun
 
+pytestmark = pytest.mark.fits  # 40 s for the compiler
+
 STUDY = bm.load_study("snapshot")
 SMALL = {"draws": 120, "tune": 200, "chains": 2, "progress": False}
 HEADLINE = (

@@ -21,6 +21,8 @@ from bayesmig.ready import built_from
 
 arviz = lazily("arviz")
 
+pytestmark = pytest.mark.fits  # 25 s for the compiler
+
 A, B, C = "aspires:no_aspirations", "migrated:aspires", "migrated:no_aspirations"
 SHORT = "network + male + age + age_squared + urban"
 
