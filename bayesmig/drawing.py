@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bayesmig.comparison import data_title
+from bayesmig.showing import data_title
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from bayesmig.comparison import compare, elements, headline, is_own
+from bayesmig.comparison import compare, elements, headline
 from bayesmig.drawing import (
     PAPER,
     POSTERIOR,
@@ -25,6 +25,7 @@ from bayesmig.drawing import (
 from bayesmig.errors import StudyError
 from bayesmig.groups import add_groups
 from bayesmig.printed import SAMPLE_DIMS
+from bayesmig.showing import is_own
 
 if TYPE_CHECKING:
     import pandas as pd

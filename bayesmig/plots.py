@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from bayesmig.comparison import compare, headline, is_own
+from bayesmig.comparison import compare, headline
 from bayesmig.drawing import (
     INK,
     PAPER,
@@ -23,6 +23,7 @@ from bayesmig.drawing import (
     titled,
 )
 from bayesmig.errors import StudyError
+from bayesmig.showing import is_own
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,15 +13,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from bayesmig import attrs, contract, outputs, panels
-from bayesmig.comparison import (
-    compare,
-    data_title,
-    headline,
-    is_own,
-    quantities,
-    tables,
-    title_of,
-)
+from bayesmig.comparison import compare, headline, quantities
 from bayesmig.diagnostics import problems
 from bayesmig.drawing import svg
 from bayesmig.errors import BayesmigError
@@ -29,6 +21,7 @@ from bayesmig.groups import Replicated, replicated
 from bayesmig.misfits import PROB, misfit
 from bayesmig.plots import forest
 from bayesmig.printed import SAMPLE_DIMS
+from bayesmig.showing import data_title, is_own, tables, title_of
 from bayesmig.study import Study, load_study
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from bayesmig.outputs import cell
@@ -79,10 +80,52 @@ def _count(table: pd.DataFrame) -> str:
     return f"{(~table.holds.astype(bool)).sum()} of {len(table)} checks do not hold{within}."
 
 
+def is_own(attrs: Mapping[Any, Any]) -> bool:
+    """Whether data are a user's own, of which the paper says nothing."""
+    return bool(attrs.get("own_data", 0))
+
+
+def tables(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Cut a comparison into tables to show: numbers without coordinates together, then by quantity.
+
+    Each has columns ``label``, the coordinates or, where there are none, the quantity with
+    its units; and ``decimals``, the digits after the point with which the quantity is printed.
+    """
+    scalar = table.coordinates == ""
+    words = table.quantity.str.replace("_", " ") + " (" + table.units + ")"
+    digits = table.published.map(_decimals).where(table.published.notna(), table.sd.map(_digits))
+    digits = digits.astype(int).groupby(table.quantity).transform("max")
+    table = table.assign(label=table.coordinates.where(~scalar, words), decimals=digits)
+    named = dict.fromkeys(table.quantity[~scalar])
+    parts = {"headline numbers": table[scalar]} if scalar.any() else {}
+    return parts | {n.replace("_", " "): table[~scalar & (table.quantity == n)] for n in named}
+
+
+def title_of(name: str, table: pd.DataFrame) -> str:
+    """Name one of the `tables` with its units, where its rows do not say them."""
+    several = (table.coordinates == "").any()
+    return name if several or not len(table) else f"{name}, {table.units.iloc[0]}"
+
+
+def data_title(attrs: Mapping[Any, Any]) -> str:
+    """Title of the data of a fit or a comparison, which says so if they are synthetic."""
+    title = str(attrs["data_title"])
+    plain = attrs["synthetic"] and not title.startswith("SYNTHETIC")
+    return f"SYNTHETIC DATA: {title}" if plain else title
+
+
+def _decimals(estimate: float) -> int:
+    """Digits after the point with which a number is printed."""
+    return 0 if np.isnan(estimate) else len(f"{estimate:.10f}".rstrip("0").partition(".")[2])
+
+
+def _digits(sd: float) -> int:
+    """Digits after the point that show two of a standard deviation."""
+    return int(np.clip(1 - np.floor(np.log10(sd)), 0, 8)) if sd > 0 else 0
+
+
 def comparison_rows(comparison: pd.DataFrame) -> dict[str, Rows]:
     """Cells of a comparison by title: a table a quantity, or one for all without coordinates."""
-    from bayesmig.comparison import data_title, is_own, tables, title_of
-
     kind = "given" if is_own(comparison.attrs) else "printed"
     found: dict[str, Rows] = {}
     for name, table in tables(pd.DataFrame(comparison)).items():

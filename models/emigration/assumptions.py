@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 import bayesmig as bm
+from bayesmig.attrs import unpack
 from bayesmig.comparison import interval
 from bayesmig.errors import StudyError, unknown
 from bayesmig.models.emigration.graph import Residual
@@ -75,7 +75,7 @@ def assumptions(
         fitted = _fitted(study, data, form, second, gap, settings)
         values = fitted["estimands"].to_dataset()["emigration"].sel(cell=cell).values.ravel()
         low, high = interval(values, ci_prob)
-        found = json.loads(fitted.attrs["diagnostics"])
+        found = unpack(fitted.attrs, "diagnostics", dict)
         rows.append(
             {
                 "residual": form,

@@ -32,7 +32,7 @@ ORIGINS = {"Mexican": "mexican", "Non-Mexican": "non_mexican"}
 # |b| / se is below this with so many stars: p = 0.05, 0.01, 0.001
 MOST_RATIO = {"": multiplier(0.95), "*": multiplier(0.99), "**": multiplier(0.999)}
 REFERENCE = "reference"
-AGES = {15: "Age 15-24", 25: "Age 25-34", 35: "Age 35-44", 45: "Age 45-64", 65: REFERENCE}
+TERMS = {15: "Age 15-24", 25: "Age 25-34", 35: "Age 35-44", 45: "Age 45-64", 65: REFERENCE}
 COUNTRIES = {
     **{name: name for name in ("Cuba", "China", "India", "Africa", "Europe")},
     **dict.fromkeys(("Philippines", "Korea", "Other Asia"), "Other Asia"),
@@ -110,7 +110,7 @@ def _level(at: dict[str, str]) -> str:
     """Term of Table 2 that is a cell's own; empty if none is."""
     if "age" in at:
         first = int(at["age"].removesuffix("+").partition("-")[0])
-        return next((AGES[age] for age in sorted(AGES, reverse=True) if first >= age), "")
+        return next((TERMS[age] for age in sorted(TERMS, reverse=True) if first >= age), "")
     if "year" in at:
         return REFERENCE if at["year"] == "1996" else at["year"]
     if at.get("country", "Mexico") != "Mexico":

@@ -9,7 +9,6 @@ the reasons apply.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmig.attrs import pack, unpack
 from bayesmig.errors import DataError
 from bayesmig.models.snapshot.paper import FIRST_SURVEY, FIRST_YEAR, LAST_YEAR, RESPONDENTS
 from bayesmig.readers import NUMBER, check_columns, ordinary, read_text, text_rows
@@ -30,7 +30,7 @@ UNKNOWN, NOT_APPLICABLE = 9999, 8888
 BLANKS = ("", ".", "NA")  # not asked in that community; NA is how R writes it
 UNDOCUMENTED, ABROAD, ON_TRIP, CROSSED, HEAD = 8, 2, 1, 1, 1
 COLUMNS = ("surveypl", "surveyyr", "usyrl", "usdurl", "usdocl", "usyr1", "ustrips", "uscurtrp")
-HOUSEHOLD = ("commun", "surveypl", "hhnum")  # which one it is, in a country
+HOUSEHOLD_KEY = ("commun", "surveypl", "hhnum")  # which one it is, in a country
 MEXICO = ("mexico", "méxico")
 OF_HOUSEHOLD = ("country", "commun", "hhnum")  # read where they are there, to tell who is twice
 FEWEST_CROSSINGS = 11  # MIGOTHER has ten at most, MIG 25 or 30
@@ -187,7 +187,7 @@ def read(
             "last_year": last_year,
             "synthetic": 0,
             "left_out": left_out,
-            "flow": json.dumps(steps),
+            "flow": pack(steps),
         },
     )
 
@@ -218,7 +218,7 @@ def flow(data: xr.Dataset) -> pd.DataFrame:
             f"{data.attrs.get('title', 'the data')!r} has no attrs['flow']; "
             "the flow table belongs to data read from the MIG file, study.read(path)"
         )
-    table = pd.DataFrame(json.loads(data.attrs["flow"]), columns=["reason", "count"])
+    table = pd.DataFrame(unpack(data.attrs, "flow", list), columns=["reason", "count"])
     n = list(table.reason).index("kept")
     left = table["count"][0] - table["count"][1:n].cumsum()
     return table.assign(left=pd.concat([table["count"][:1], left]).astype("Int64"))
@@ -260,9 +260,9 @@ def _answers(path: Path) -> tuple[Answers, str]:
 
 def _check_once(table: pd.DataFrame, where: str) -> None:
     """Raise if a household is there twice: a file joined to itself doubles everybody."""
-    if not {*HOUSEHOLD} <= {*table.columns}:
+    if not {*HOUSEHOLD_KEY} <= {*table.columns}:
         return
-    twice = table.duplicated([name for name in ("country", *HOUSEHOLD) if name in table])
+    twice = table.duplicated([name for name in ("country", *HOUSEHOLD_KEY) if name in table])
     if twice.any():
         row = int(np.flatnonzero(twice)[0]) + 1
         raise DataError(

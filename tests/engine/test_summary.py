@@ -9,7 +9,7 @@ from toy.simulate import FEW as OUTCOMES
 
 import bayesmig as bm
 from bayesmig.cli import app
-from bayesmig.comparison import tables
+from bayesmig.showing import tables
 
 
 def unprinted():

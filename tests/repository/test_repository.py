@@ -1,6 +1,7 @@
 """The repository describes itself correctly."""
 
 import ast
+import graphlib
 import os
 import re
 import shutil
@@ -89,6 +90,37 @@ def test_the_engine_knows_no_paper():
         code = "\n".join(line for line in lines if not re.match(r" *(>>>|\.\.\.) ", line))
         for study in studies:
             assert not re.search(rf"models\.{study}|load_study\([\"']{study}", code), path
+
+
+def imported(name, path, modules):
+    """Modules of this package that a file imports, inside functions too; not for types only."""
+    nodes = [ast.parse(path.read_text(encoding="utf-8"))]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            continue
+        nodes += ast.iter_child_nodes(node)
+        found = []
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom):
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            found = [one if one in modules else str(node.module) for one in inner]
+        yield from (one for one in found if one in modules and one != name)
+
+
+def test_no_circle_of_imports():
+    paths = [*(ROOT / "bayesmig").glob("*.py"), *(ROOT / "models").rglob("*.py")]
+    parts = {path: path.relative_to(ROOT).with_suffix("").parts for path in paths}
+    names = {
+        path: [part for part in inside if part not in ("bayesmig", "__init__")]
+        for path, inside in parts.items()
+    }
+    modules = {".".join(("bayesmig", *name)): path for path, name in names.items()}
+    graph = {name: set(imported(name, path, modules)) for name, path in modules.items()}
+    assert graph["bayesmig.plots"]
+    assert graph["bayesmig.models.snapshot.graph"]
+    graphlib.TopologicalSorter(graph).prepare()  # names the circle, if there is one
 
 
 def test_versions_agree():

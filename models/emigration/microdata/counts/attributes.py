@@ -1,20 +1,18 @@
 """What a counted panel says of itself: lists and tables, kept as JSON in its attributes.
 
-A NetCDF file keeps no nested attributes; here is where they are written and read.
+A NetCDF file keeps no nested attributes; here is where they are read.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmig.attrs import unpack
 from bayesmig.errors import DataError
-
-written = json.dumps
 
 
 def labels(data: xr.Dataset, name: str) -> list[str]:
@@ -53,12 +51,7 @@ def _read[Kind: (list[Any], dict[str, Any])](
         If it is not there, or no such thing.
     """
     try:
-        found = json.loads(owner.attrs[name])
-    except (KeyError, TypeError, ValueError):
-        found = None
-    if not isinstance(found, kind):
-        raise DataError(
-            f"attrs[{name!r}] is {owner.attrs.get(name)!r}, not the JSON of a {kind.__name__}: "
-            "data come from study.read, study.example or study.simulate"
-        )
-    return found
+        return unpack(owner.attrs, name, kind)
+    except DataError as error:
+        source = "data come from study.read, study.example or study.simulate"
+        raise DataError(f"{error}: {source}") from None

@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmig.attrs import pack
 from bayesmig.errors import DataError, DataWarning, check_option
 from bayesmig.models.emigration.microdata.counts import clustering
-from bayesmig.models.emigration.microdata.counts.attributes import decoded, written
+from bayesmig.models.emigration.microdata.counts.attributes import decoded
 from bayesmig.models.emigration.microdata.ipums.flow import reasons
 from bayesmig.models.emigration.microdata.paper import (
     AGES,
@@ -170,8 +171,8 @@ def collapse(
             "likelihood": _likelihood(weights, scale),
             "mortality": mortality,
             "left_out": reasons(panel.flow),
-            "persons": written(persons),
-            "years": written(_years(connection)),
+            "persons": pack(persons),
+            "years": pack(_years(connection)),
             "flow": panel.flow.to_json(orient="records"),
         }
     )
@@ -317,7 +318,7 @@ def _codes(values: pd.Series, column: str, dim: str) -> tuple[str, np.ndarray, d
     if strange:
         raise DataError(f"{column}: unknown {', '.join(strange)}; valid: {', '.join(usual or ())}")
     codes = pd.Categorical(words, categories=order).codes
-    return dim, codes.astype("int16"), {"labels": written(order)}
+    return dim, codes.astype("int16"), {"labels": pack(order)}
 
 
 def _likelihood(weights: Weights, scale: dict[str, float]) -> str:

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmig.attrs import pack
 from bayesmig.errors import DataError, unknown
-from bayesmig.models.emigration.microdata.counts.attributes import decoded, labels, written
+from bayesmig.models.emigration.microdata.counts.attributes import decoded, labels
 from bayesmig.models.emigration.microdata.counts.collapse import OWN, OWN_HEALTH, SHARED
 from bayesmig.models.emigration.microdata.paper import AGES, COUNTRIES
 from bayesmig.prediction import word
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHILD = AGES[0]  # children die with nobody and are followed up, and move, with a parent
-HOUSEHOLD = ("enrolment", "education")  # a child's are its parent's
+OF_THE_HOUSEHOLD = ("enrolment", "education")  # a child's are its parent's
 PARENT = ("generation", "mexican", "origin", "age_group", "sex")
 SELF = "own"  # of somebody who is no child: moves and is lost as a person of its own
 HEALTH = ("generation", "mexican", "age_group", "sex", *OWN_HEALTH)
@@ -83,7 +84,7 @@ def _variables(data: xr.Dataset) -> dict[str, str]:
     """Columns of a table of persons, and what the counts call them."""
     own = [name for name in (*OWN, *SHARED[1:], *OWN_HEALTH) if name in data]
     found = {name: name for name in own}
-    found |= {name: f"household_{name}" for name in HOUSEHOLD}
+    found |= {name: f"household_{name}" for name in OF_THE_HOUSEHOLD}
     found |= {f"parent_{name}": f"household_{name}" for name in PARENT}
     if "country" in data:  # who is Mexican follows from it
         del found["mexican"]
@@ -146,7 +147,7 @@ def _households(
     if "household_origin" in found:
         mexican = found["household_origin"] == "Mexico"
         found["household_mexican"] = np.where(mexican, "Mexican", "Non-Mexican")
-    for name in HOUSEHOLD:
+    for name in OF_THE_HOUSEHOLD:
         if name in found:
             found[f"household_{name}"] = found.pop(name)
     return found
@@ -193,6 +194,6 @@ def _with_deaths(data: xr.Dataset, rows: pd.DataFrame) -> xr.Dataset:
     for name in HEALTH:
         variable = f"health_{name}"
         order = list(dict.fromkeys([*labels(data, variable), *adults[name]]))
-        data[variable].attrs["labels"] = written(order)
+        data[variable].attrs["labels"] = pack(order)
         added[variable] = np.array([order.index(label) for label in adults[name]], dtype="int16")
     return _behind(data, "health_pattern", added)
