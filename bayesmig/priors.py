@@ -301,29 +301,6 @@ class PriorSet:
         return pm.Data(f"{name}_centered", values, dims=dims)
 
 
-def effects(name: str, scale: Any, centered: Any, *dims: str, mean: Any = 0.0) -> Any:
-    """Create normal effects in the active model, between non-centred and centred.
-
-    With c = ``centered``: raw ~ Normal(c mean, scale^c),
-    effect = mean + scale^(1 - c) (raw - c mean), whose density does not depend on c.
-    ``mean``, ``scale`` and ``centered`` must broadcast against the shape of ``dims``.
-
-    Examples
-    --------
-    >>> import pymc as pm
-    >>> from bayesmig.priors import effects
-    >>> with pm.Model(coords={"group": ["a", "b"]}) as model:
-    ...     effect = effects("effect", pm.LogNormal("scale"), 0.5, "group", mean=-2.0)
-    >>> [variable.name for variable in (*model.free_RVs, *model.deterministics)]
-    ['scale', 'effect_raw', 'effect']
-    """
-    import pymc as pm
-
-    raw = pm.Normal(f"{name}_raw", centered * mean, scale**centered, dims=dims)
-    effect = mean + scale ** (1 - centered) * (raw - centered * mean)
-    return pm.Deterministic(name, effect, dims=dims)
-
-
 def read_sets(path: Path, study: str = "") -> dict[str, PriorSet]:
     """Read a study's ``priors.toml``: one table per named set, ``base`` naming another.
 
