@@ -203,12 +203,38 @@ def built_from(fitted: xr.DataTree, **options: Any) -> Built:
     Raises
     ------
     StudyError
-        If its priors were objects of another library, which a file cannot carry.
+        If its priors were objects of another library, which a file cannot carry; if the graph
+        is another one than that the fit is of.
     """
     with warnings.catch_warnings():
         if not options:  # what the data cannot tell was said when they were fitted
             warnings.simplefilter("ignore", DataWarning)
-        return build(*_said(fitted), **{**attrs.unpack(fitted.attrs, "options", dict), **options})
+        said = {**attrs.unpack(fitted.attrs, "options", dict), **options}
+        built = build(*_said(fitted), **said)
+    if not options and "constant_data" in fitted:
+        _as_it_was(built, fitted["constant_data"].to_dataset())
+    return built
+
+
+def _as_it_was(built: Built, then: xr.Dataset) -> None:
+    """Give a graph the numbers that it had when it was sampled: draws are in their terms.
+
+    Raises
+    ------
+    StudyError
+        If it has others now.
+    """
+    seen = set(observed.data_names(built.model).values())
+    data = {v.name: v for v in built.model.data_vars if v.name not in seen}
+    other = {str(name) for name in then} ^ set(data)
+    other |= {n for n in set(data) - other if data[n].get_value().shape != then[n].shape}
+    if other:
+        raise StudyError(
+            f"the graph of {built.study.name!r} is another one than that of this fit "
+            f"({', '.join(sorted(other))}): fit again, or with the version that made it"
+        )
+    for name, variable in data.items():
+        variable.set_value(then[name].values.astype(variable.get_value().dtype))
 
 
 def compiled_from(fitted: xr.DataTree) -> Compiled:
