@@ -58,7 +58,8 @@ class Spec:
     centered : bool, float or mapping
         For the scale of a hierarchy: how its effects are written, from non-centred
         (0, false) to centred (1, true), perhaps by label.  The posterior is the same;
-        only the sampler's geometry differs.
+        only the sampler's geometry differs.  Graphs that find their coordinates in the data
+        (``emigration``, ``social_capital``) do not ask for it.
 
     Examples
     --------
@@ -278,6 +279,7 @@ class PriorSet:
             variable = _create(spec, name, dims, model, transform)
             if name in self.given:
                 _check_numbers(name, spec, variable)
+                _centering(name, spec, dims, model)
         else:
             if stated is None and dims:
                 raise PriorError(f"prior of {name!r} must say dims={dims}")
@@ -292,12 +294,7 @@ class PriorSet:
         """
         import pymc as pm
 
-        model = pm.modelcontext(None)
-        labels = [list(model.coords[dim] or ()) for dim in dims]
-        how = getattr(self.specs[name], "centered", True)
-        values = _spread(name, "centered", how, labels)
-        if np.any((values < 0) | (values > 1)):
-            raise PriorError(f"prior of {name!r}, centered: must be in [0, 1], got {how!r}")
+        values = _centering(name, self.specs[name], dims, pm.modelcontext(None))
         return pm.Data(f"{name}_centered", values, dims=dims)
 
 
@@ -515,6 +512,15 @@ def _is_family(candidate: object) -> bool:
     import pymc as pm
 
     return inspect.isclass(candidate) and issubclass(candidate, pm.Distribution)
+
+
+def _centering(name: str, spec: Any, dims: tuple[str, ...], model: pm.Model) -> np.ndarray:
+    """Spread the number over the labels of the dims."""
+    how = getattr(spec, "centered", True)
+    values = _spread(name, "centered", how, [list(model.coords[dim] or ()) for dim in dims])
+    if np.any((values < 0) | (values > 1)):
+        raise PriorError(f"prior of {name!r}, centered: must be in [0, 1], got {how!r}")
+    return values
 
 
 def _spread(name: str, key: str, number: Any, labels: list[list[Any]]) -> np.ndarray:

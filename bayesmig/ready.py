@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmig import attrs, compiled, contract, evaluate
+from bayesmig import attrs, compiled, contract, evaluate, observed
 from bayesmig.errors import DataWarning, PriorError, StudyError
 from bayesmig.priors import PriorSet, read_text
 from bayesmig.saving import data_of
