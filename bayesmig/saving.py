@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 
 from bayesmig import attrs, outputs
@@ -23,8 +26,11 @@ if TYPE_CHECKING:
 FORMAT = 2  # of a fit in a file; a fit says it in ``attrs["format"]``
 SEAL, DIGEST = b"bayesmig", 32  # after the end of HDF5's own bytes: the mark and their SHA-256
 BLOCK = 1 << 20
+DIGITS = 3, 7  # that may be kept of draws: a single has seven
+FEWEST_DRAWS = 100  # of a chain, when some are left out
 FEWEST = 5  # people of a cell that may be shared
 DEPTH, OBJECTS = 3, 5000  # of groups in groups, and of groups and variables in all
+PACKED = {"zlib": True, "complevel": 1, "shuffle": True}
 GROWTH, SPARE = 20, 64 << 20  # bytes of numbers for each byte of the file, and beside them
 FILTERS = {1, 2, 3}  # of HDF5: deflate, shuffle and checksums
 GROUPS = ("posterior", "estimands", "published", "sample_stats", "data")
@@ -37,7 +43,14 @@ OF_ROWS = (
 NUMBERS = ("synthetic", "seed", "draws", "tune", "chains")
 
 
-def save_fit(fitted: xr.DataTree, path: str | Path, respondents: bool = True) -> Path:
+def save_fit(
+    fitted: xr.DataTree,
+    path: str | Path,
+    respondents: bool = True,
+    *,
+    digits: int | None = None,
+    every: int = 1,
+) -> Path:
     """Write a fit to a NetCDF file, whole or not at all.
 
     The file ends in a checksum that `open_fit` compares; other readers of NetCDF see none
@@ -51,6 +64,11 @@ def save_fit(fitted: xr.DataTree, path: str | Path, respondents: bool = True) ->
     respondents : bool
         Whether the file carries the data of the people that the fit is of; see
         `without_respondents`.
+    digits : int, optional
+        How many digits that count are kept of what was drawn, 3 to 7; all by default.  With
+        five a file is a third as long, and nothing that draws can tell is lost.
+    every : int
+        Keep one draw in so many of each chain.
 
     Returns
     -------
@@ -58,6 +76,8 @@ def save_fit(fitted: xr.DataTree, path: str | Path, respondents: bool = True) ->
 
     Raises
     ------
+    StudyError
+        For other digits; if fewer than `FEWEST_DRAWS` draws a chain would be left.
     OSError
         Naming the path; a file that was there is as it was.
 
@@ -67,7 +87,57 @@ def save_fit(fitted: xr.DataTree, path: str | Path, respondents: bool = True) ->
     >>> bm.save_fit(fit, "fit.nc").name
     'fit.nc'
     """
-    return outputs.write(path, sealed(fitted if respondents else without_respondents(fitted)))
+    kept = fitted if respondents else without_respondents(fitted)
+    return outputs.write(path, sealed(_smaller(kept, digits, every)))
+
+
+def _smaller(fitted: xr.DataTree, digits: int | None, every: int) -> xr.DataTree:
+    """Return a fit with fewer draws, or digits, of what it drew; it says so in its attributes."""
+    least, most = DIGITS
+    if digits is not None and not (isinstance(digits, Integral) and least <= digits <= most):
+        raise StudyError(f"digits must be {least} to {most}, got {digits!r}")
+    if not isinstance(every, Integral) or every < 1:
+        raise StudyError(f"every must be a whole number, 1 or more, got {every!r}")
+    if every > 1 and fitted["posterior"].sizes["draw"] // every < FEWEST_DRAWS:
+        raise StudyError(
+            f"every={every} leaves {fitted['posterior'].sizes['draw'] // every} draws a chain: "
+            f"at least {FEWEST_DRAWS}"
+        )
+    if digits is None and every == 1:
+        return fitted
+    groups = {}
+    for name, group in fitted.children.items():
+        found = group.to_dataset()
+        if {"chain", "draw"} <= set(found.dims):
+            found = found.isel(draw=slice(None, None, int(every)))
+            if digits is not None:
+                found = found.map(_rounded, keep_attrs=True, digits=int(digits))
+        groups[name] = found
+    smaller = xr.DataTree.from_dict(groups)
+    smaller.attrs = dict(fitted.attrs)
+    if every > 1:
+        smaller.attrs["kept_every"] = int(every) * int(fitted.attrs.get("kept_every", 1))
+    if digits is not None:
+        smaller.attrs["digits"] = int(digits)
+    return smaller
+
+
+def _rounded(values: xr.DataArray, digits: int) -> xr.DataArray:
+    """Single precision, whose last bits are zero: these take no room in a file."""
+    if values.dtype.kind != "f":
+        return values
+    last = 23 - math.ceil(digits * math.log2(10))  # bits of a single's fraction that go
+    single = np.array(values.values, dtype="float32")
+    bits = single.view("uint32")
+    if last > 0:
+        keep = np.uint32(0xFFFFFFFF << last & 0xFFFFFFFF)
+        rounded = (bits + np.uint32(1 << last - 1)) & keep
+        single = np.where(np.isfinite(single), rounded.view("float32"), single)
+    return values.copy(data=single)
+
+
+def _double(values: xr.DataArray) -> xr.DataArray:
+    return values.astype("float64") if values.dtype == "float32" else values
 
 
 def without_respondents(fitted: xr.DataTree) -> xr.DataTree:
@@ -219,6 +289,8 @@ def _read(path: str | Path) -> tuple[xr.DataTree, bool]:
         _check_layout(path)
         with without_dask(), xr.open_datatree(path, engine="h5netcdf") as tree:
             fitted = tree.load()
+        if "digits" in fitted.attrs:
+            fitted = fitted.map_over_datasets(lambda group: group.map(_double, keep_attrs=True))
     except StudyError as error:
         raise StudyError(f"{path} {error}") from None
     except Exception as error:  # what HDF5 and xarray raise of damaged files is of any kind
@@ -235,10 +307,22 @@ def sealed(tree: xr.DataTree) -> bytes:
     marked = tree.copy()
     marked.attrs = {**tree.attrs, "sealed": 1}
     buffer = io.BytesIO()
-    with without_dask():
-        marked.to_netcdf(buffer, engine="h5netcdf")  # memory first: HDF5 dies of a full disk
+    with without_dask():  # memory first: HDF5 dies of a full disk
+        marked.to_netcdf(buffer, engine="h5netcdf", encoding=_packed(marked))
     content = buffer.getvalue()
     return content + SEAL + hashlib.sha256(content).digest()
+
+
+def _packed(tree: xr.DataTree) -> dict[str, dict[str, dict[str, Any]]]:
+    """Say which arrays are compressed: what was drawn."""
+    return {
+        group.path: {
+            str(name): PACKED
+            for name, values in group.data_vars.items()
+            if values.dtype.kind == "f" and {"chain", "draw"} <= set(values.dims)
+        }
+        for group in tree.subtree
+    }
 
 
 def check(fitted: xr.DataTree, where: str) -> None:

@@ -59,6 +59,53 @@ def test_a_saved_fit_is_the_fit(saved):
     assert again.identical(fit())
 
 
+@pytest.mark.parametrize("digits", [3, 4, 5, 6, 7])
+def test_fewer_digits_of_draws(tmp_path, digits):
+    """Each number is off by at most half of its last digit; data and doubles stay."""
+    opened = bm.open_fit(bm.save_fit(fit(), tmp_path / "fit.nc", digits=digits))
+    assert opened.attrs["digits"] == digits
+    for group in ("posterior", "estimands", "sample_stats"):
+        for name, values in fit()[group].data_vars.items():
+            found = opened[group][name]
+            assert found.dtype == values.dtype
+            np.testing.assert_allclose(found, values, rtol=0.5 * 10.0 ** (1 - digits))
+    assert opened["data"].identical(fit()["data"])
+    again = bm.open_fit(bm.save_fit(opened, tmp_path / "again.nc", digits=digits))
+    assert again.identical(opened)
+
+
+def test_what_is_no_number_stays_what_it_is(tmp_path):
+    odd = fit()
+    odd["posterior"]["gap"][0, :3] = [np.nan, np.inf, -np.inf]
+    opened = bm.open_fit(bm.save_fit(odd, tmp_path / "fit.nc", digits=3))
+    np.testing.assert_array_equal(opened["posterior"]["gap"][0, :3], [np.nan, np.inf, -np.inf])
+
+
+def test_fewer_draws(tmp_path, monkeypatch):
+    monkeypatch.setattr(saving, "FEWEST_DRAWS", 10)
+    opened = bm.open_fit(bm.save_fit(fit(), tmp_path / "fit.nc", every=3))
+    assert opened.attrs["kept_every"] == 3
+    thin = fit()["posterior"].to_dataset().isel(draw=slice(None, None, 3))
+    xr.testing.assert_identical(opened["posterior"].to_dataset(), thin)
+    twice = bm.open_fit(bm.save_fit(opened, tmp_path / "fit.nc", every=1))
+    assert twice.identical(opened)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"digits": 2}, "digits must be 3 to 7, got 2"),
+        ({"digits": 5.5}, "digits must be 3 to 7, got 5.5"),
+        ({"every": 0}, "every must be a whole number, 1 or more, got 0"),
+        ({"every": 2}, "every=2 leaves 20 draws a chain: at least 100"),
+    ],
+)
+def test_too_few_digits_or_draws_are_refused(tmp_path, asked, words):
+    with pytest.raises(bm.StudyError, match=words):
+        bm.save_fit(fit(), tmp_path / "fit.nc", **asked)
+    assert not list(tmp_path.iterdir())
+
+
 def test_other_readers_open_it_too(saved):
     with xr.open_datatree(saved, engine="h5netcdf") as tree:
         np.testing.assert_array_equal(tree["posterior"]["slope"], fit()["posterior"]["slope"])
