@@ -4,7 +4,8 @@
 
 Gradient: this graph, ``pm.Categorical(logit_p=...)`` written plainly, and a fused numba
 loop written by hand for these data.  Sampling: this graph, the plain one, Bambi's
-categorical family, and a Stan program by rstan; chains one after the other.  A peer that
+categorical family, NumPyro, the plain graph by nutpie through JAX, and a Stan program by rstan;
+chains one after the other or, NumPyro's, at once on one core.  A peer that
 is not installed is left out with a line that says so.  Compiling is timed apart, from an
 empty cache of compiled code.
 """
@@ -25,7 +26,10 @@ import numpy as np
 
 PRIORS = {"slope": 2.0, "intercept": (-2.0, 3.0), "scale": (-0.7, 0.7)}  # the set "fixed"
 OPTIONS = {"priors": "fixed", "intercepts": "independent_contrasts"}  # what the peers can write
-PEERS = ("gradients", "bayesmig", "bayesmig, its defaults", "pm.Categorical", "bambi", "rstan")
+PEERS = (
+    *("gradients", "bayesmig", "bayesmig, its defaults", "pm.Categorical", "bambi"),
+    *("numpyro", "nutpie, JAX", "rstan"),
+)
 STAN = """
 data {
   int<lower=1> N; int<lower=1> P; int<lower=1> G; int<lower=2> K;
@@ -192,12 +196,12 @@ def summary(draws, compile_, sample, divergences, steps=None):
     }  # fmt: skip
 
 
-def nutpie_run(model, names, how):
+def nutpie_run(model, names, how, **compiling):
     """Compile and sample a PyMC model with nutpie as it comes."""
     import nutpie
 
     began = time.perf_counter()
-    ready = nutpie.compile_pymc_model(model)
+    ready = nutpie.compile_pymc_model(model, **compiling)
     compiled = time.perf_counter()
     found = nutpie.sample(
         ready, draws=how.draws, tune=how.tune, chains=how.chains, cores=1, seed=1,
@@ -263,6 +267,54 @@ def run_bambi(how):
     return nutpie_run(model.backend.model, ("Intercept", "1|g_sigma", *slopes), how)
 
 
+def run_numpyro(how):
+    """Chains vectorised; what XLA compiles, it compiles while it warms up."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # a core, as the others have
+    import jax
+    import jax.numpy as jnp
+    import numpyro
+    import numpyro.distributions as dist
+    from numpyro.infer import MCMC, NUTS
+
+    numpyro.enable_x64()
+    _, _, x, group, y, groups = people()
+
+    def model():
+        a = numpyro.sample("a", dist.Normal(*PRIORS["intercept"]).expand([2]))
+        b = numpyro.sample("b", dist.Normal(0, PRIORS["slope"]).expand([x.shape[1], 2]))
+        s = numpyro.sample("s", dist.LogNormal(*PRIORS["scale"]).expand([2]))
+        z = numpyro.sample("z", dist.Normal(0, 1).expand([groups, 2]))
+        eta = a + x @ b + (s * z)[group]
+        logits = jnp.concatenate([jnp.zeros((len(y), 1)), eta], axis=1)
+        numpyro.sample("y", dist.Categorical(logits=logits), obs=y)
+
+    mcmc = MCMC(
+        NUTS(model), num_warmup=how.tune, num_samples=how.draws, num_chains=how.chains,
+        chain_method="vectorized", progress_bar=False,
+    )  # fmt: skip
+    seconds = []
+    for _ in range(2):  # the second time it is compiled
+        began = time.perf_counter()
+        mcmc.run(jax.random.key(1), extra_fields=("num_steps", "diverging"))
+        jax.block_until_ready(mcmc.get_samples())
+        seconds.append(time.perf_counter() - began)
+    draws, stats = mcmc.get_samples(True), mcmc.get_extra_fields(True)
+    return summary(
+        [np.asarray(draws[name]) for name in ("a", "b", "s")],
+        seconds[0] - seconds[1],
+        seconds[1],
+        int(stats["diverging"].sum()),
+        float(stats["num_steps"].mean()),
+    )
+
+
+def run_jax(how):
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    _, _, x, group, y, groups = people()
+    model = plain_model(x, group, y, groups)
+    return nutpie_run(model, ("a", "b", "s"), how, backend="jax", gradient_backend="jax")
+
+
 def run_rstan(how):
     import pandas as pd
 
@@ -282,6 +334,10 @@ def missing(peer):
     """Say why a peer cannot run, or nothing."""
     if peer == "bambi" and find_spec("bambi") is None:
         return "bambi is not installed (pip install bambi)"
+    if peer == "numpyro" and find_spec("numpyro") is None:
+        return "numpyro is not installed (pip install numpyro)"
+    if peer == "nutpie, JAX" and find_spec("jax") is None:
+        return "jax is not installed (pip install jax)"
     return missing_in_r("rstan") if peer == "rstan" else ""
 
 
@@ -322,6 +378,8 @@ RUNS = {
     "bayesmig, its defaults": lambda how: run_bayesmig(how, defaults=True),
     "pm.Categorical": run_categorical,
     "bambi": run_bambi,
+    "numpyro": run_numpyro,
+    "nutpie, JAX": run_jax,
     "rstan": run_rstan,
 }
 
