@@ -150,7 +150,8 @@ def test_options_and_priors_are_those_that_were_asked_for():
     assert json.loads(fitted.attrs["options"]) == {**STUDY.options, "residual_inflation": 2.5}
     assert fitted.attrs["prior_set"] == "default with intercept"
     assert "Normal(mu=-3, sigma=2)" in fitted.attrs["priors"]
-    assert json.loads(fitted.attrs["sampler_settings"]) == {"target_accept": 0.85, "extra_doublings": 1}
+    settings = json.loads(fitted.attrs["sampler_settings"])
+    assert settings == {"target_accept": 0.85, "extra_doublings": 1}
     np.testing.assert_array_equal(fitted["constant_data"]["intercept_mu"], np.full(5, -3.0))
     np.testing.assert_array_equal(fitted["constant_data"]["intercept_sigma"], np.full(5, 2.0))
 
