@@ -16,7 +16,6 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesmig.coordinates import effects_near
 from bayesmig.errors import DataWarning, PriorError
 from bayesmig.models.social_capital import effects, levels, multilevel
 from bayesmig.models.social_capital.contrasts import Contrasts
@@ -264,8 +263,9 @@ def _coefficients(
     information = pm.Data("stratum_information", 1 / spread)
     location = pm.Data("stratum_location", near.centre[..., :last])
     distance = location - common[None, :, :last]
-    dims = (*by, "alternative", "varying")
-    deviation = effects_near("stratum", scale, distance, information, *dims)
+    pull, weight = scale * information * distance, scale**2 * information
+    score = effects.standard_normal("stratum", pull, weight, *by, "alternative", "varying")
+    deviation = scale * score
     if pooling == "partial":
         return common[None] + deviation
     everywhere = common[None, :, 1:] + pt.zeros_like(deviation[:, :, 0])[:, :, None]

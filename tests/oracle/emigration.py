@@ -102,7 +102,7 @@ def contrasts(data):
     ]
 
 
-def level_effects(data, point):
+def level_effects(data, point, priors):
     """Effect of each factor's levels on each logit: {(factor, level): [one per outcome]}."""
     effects = {}
     for f, (factor, levels) in enumerate(factors(data).items()):
@@ -111,14 +111,17 @@ def level_effects(data, point):
             for c, (owner, k) in enumerate(contrasts(data)):
                 if owner != f:
                     continue
-                for o in range(5):
-                    effects[factor, level][o] += weight(number_of_level, k) * point["effect"][c][o]
+                for o, outcome in enumerate(OUTCOMES):
+                    scale = float(point["factor_scale"][f][o])
+                    share = number(priors["factor_scale"]["centered"], outcome)
+                    effect = float(point["effect_raw"][c][o]) * scale ** (1 - share)
+                    effects[factor, level][o] += weight(number_of_level, k) * effect
     return effects
 
 
-def pooled_logits(data, point):
+def pooled_logits(data, point, priors):
     """Logits that the intercept and the factors give each cell: a list of five for each."""
-    levels = level_effects(data, point) if factors(data) else {}
+    levels = level_effects(data, point, priors) if factors(data) else {}
     found = []
     for i in range(data.sizes["cell"]):
         row = [float(point["intercept"][o]) for o in range(5)]
@@ -129,13 +132,25 @@ def pooled_logits(data, point):
     return found
 
 
-def hazards(data, point):
+def hazards(data, point, priors):
     """Chance of each outcome for those whom the fates before it have left: one dict a cell.
 
-    With two factors or more a cell departs from what they say by an error of its own.
+    With two factors or more a cell departs from what they say by a normal error, and
+    the parameter lies between the standardised error and the logit itself.
     """
-    logits = point["cell_logit"] if len(factors(data)) > 1 else pooled_logits(data, point)
-    return [{outcome: logistic(row[o]) for o, outcome in enumerate(OUTCOMES)} for row in logits]
+    found = []
+    for i, row in enumerate(pooled_logits(data, point, priors)):
+        cell = {}
+        for o, outcome in enumerate(OUTCOMES):
+            x = row[o]
+            if len(factors(data)) > 1:
+                scale = float(point["cell_scale"][o])
+                share = number(priors["cell_scale"]["centered"], outcome)
+                error = float(point["cell_logit_raw"][i][o]) - share * row[o]
+                x += error * scale ** (1 - share)
+            cell[outcome] = logistic(x)
+        found.append(cell)
+    return found
 
 
 # From hazards to what is printed
@@ -281,6 +296,7 @@ def residual_errors(cells, term_of, reference):
 def log_likelihood(
     data,
     point,
+    priors,
     *,
     residual="probability",
     second_generation="zero",
@@ -302,7 +318,7 @@ def log_likelihood(
     )
     gap = float(point["generation_gap"]) if generation_gap == "prior" else 0.0
     terms = []
-    for i, hazard in enumerate(hazards(data, point)):
+    for i, hazard in enumerate(hazards(data, point, priors)):
         second = 0.0
         if second_generation == "native_rates":
             second = native_rate(data, i) * math.exp(float(point["native_rate_log_ratio"]))
@@ -319,25 +335,25 @@ def log_likelihood(
 
 
 def log_prior(data, point, priors):
-    """Log densities of all parameters on their natural scale, summed.
-
-    ``effect`` are a factor's effects along `weight`, ``cell_logit`` the logits of the cells.
-    """
+    """Log densities of all parameters on their natural scale, summed."""
     total = 0.0
-    pooled = pooled_logits(data, point)
+    pooled = pooled_logits(data, point, priors)
     for o, outcome in enumerate(OUTCOMES):
         total += density(priors["intercept"], point["intercept"][o], outcome)
         for f, factor in enumerate(factors(data)):
             scale = point["factor_scale"][f][o]
             total += density(priors["factor_scale"], scale, factor, outcome)
+            share = number(priors["factor_scale"]["centered"], outcome)
             for c, (owner, _) in enumerate(contrasts(data)):
                 if owner == f:
-                    total += stats.norm.logpdf(point["effect"][c][o], 0, scale)
+                    total += stats.norm.logpdf(point["effect_raw"][c][o], 0, scale**share)
         if len(factors(data)) > 1:
             scale = point["cell_scale"][o]
             total += density(priors["cell_scale"], scale, outcome)
+            share = number(priors["cell_scale"]["centered"], outcome)
             for i in range(data.sizes["cell"]):
-                total += stats.norm.logpdf(point["cell_logit"][i][o], pooled[i][o], scale)
+                mean = share * pooled[i][o]
+                total += stats.norm.logpdf(point["cell_logit_raw"][i][o], mean, scale**share)
     for name in ("native_rate_log_ratio", "generation_gap"):
         if name in point:
             total += density(priors[name], point[name])
