@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RHAT, ESS, BFMI = 1.01, 400, 0.3
-SLOW = 0.1  # effective draws for each draw, below which longer trajectories are worth trying
 FEWEST = 4  # draws that a diagnostic needs
 
 
@@ -112,8 +111,6 @@ def _advice(fitted: xr.DataTree, found: Mapping[str, Any]) -> str:
     least = min((found[m]["worst"] for m in ("ess_bulk", "ess_tail") if m in found), default=ESS)
     times = max(2, math.ceil(1.5 * ESS / max(least, 1.0)))
     longer = f"longer chains (draws={times * int(said['draws'])}, tune={2 * int(said['tune'])})"
-    if least < SLOW * int(said["chains"]) * int(said["draws"]):
-        longer += ", or longer trajectories (sampling={'extra_doublings': 1})"
     if found["divergences"] or found.get("bfmi", 1.0) < BFMI:
         return f"try sampling={{'target_accept': 0.99}}, narrower priors of scales, or {longer}"
     return f"try {longer}"

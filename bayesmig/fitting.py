@@ -421,6 +421,8 @@ def _rescued(start: xr.DataTree, density: NativeDensity, raw: xr.DataTree) -> Pa
 
 def _settings(ready: Compiled, asked: Mapping[str, Any]) -> tuple[int, int, int, dict[str, Any]]:
     """Draws, tuning draws, chains and nutpie's settings: what was asked for, else the study's."""
+    from bayesmig.compiled import check_sampling
+
     settings = {**ready.sampling, **(asked.get("sampling") or {})}
     usual = {"draws": settings.pop("draws", 1000), "tune": settings.pop("tune", 1000), "chains": 4}
     chosen = {name: usual[name] if asked.get(name) is None else asked[name] for name in usual}
@@ -431,6 +433,7 @@ def _settings(ready: Compiled, asked: Mapping[str, Any]) -> tuple[int, int, int,
         attrs.pack(settings)
     except DataError as error:
         raise StudyError(f"sampling: {error}") from None
+    check_sampling(settings)
     return int(chosen["draws"]), int(chosen["tune"]), int(chosen["chains"]), settings
 
 

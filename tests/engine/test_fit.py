@@ -18,7 +18,7 @@ from fits import GROUPS, SMALL, STUDY, TINY, default, small, too_short
 from lazily import lazily
 
 import bayesmig as bm
-from bayesmig.ready import fingerprint
+from bayesmig.ready import built_from, fingerprint
 from bayesmig.results import LIBRARIES, finished
 
 az = lazily("arviz")
@@ -486,6 +486,31 @@ def test_log_likelihood(full):
         CELLS, {name: draws[name].values for name in ("share", "return_immigration")}
     )
     np.testing.assert_allclose(found, of_study, rtol=1e-9, atol=1e-9)
+
+
+def with_constants(change):
+    """The small fit with other numbers of its graph."""
+    fitted = small().copy()
+    fitted["constant_data"] = xr.DataTree(change(fitted["constant_data"].to_dataset()))
+    return fitted
+
+
+def test_a_graph_is_built_again_with_the_numbers_it_was_sampled_with():
+    """The draws are in their terms: effects that were centred to another degree, say."""
+    half = with_constants(
+        lambda data: data.assign(cell_scale_centered=("outcome", np.full(5, 0.5)))
+    )
+    assert small()["constant_data"]["cell_scale_centered"].values.tolist() == [0.0] * 5
+    assert built_from(half).model["cell_scale_centered"].get_value().tolist() == [0.5] * 5
+
+
+def test_groups_of_a_fit_whose_graph_is_another_by_now_are_refused():
+    other = with_constants(lambda data: data.rename(cell_contrast="contrast_of_old"))
+    with pytest.raises(bm.StudyError, match="another one .*.cell_contrast, contrast_of_old.*again"):
+        bm.add_groups(other, ("log_likelihood",))
+    longer = with_constants(lambda data: data.drop_vars("cell_scale_mu").assign(cell_scale_mu=0.0))
+    with pytest.raises(bm.StudyError, match="another one .*cell_scale_mu"):
+        bm.add_groups(longer, ("log_likelihood",))
 
 
 def test_log_prior(full):

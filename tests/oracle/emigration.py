@@ -11,6 +11,7 @@ import math
 import tomllib
 from pathlib import Path
 
+import numpy as np
 from lazily import lazily
 
 stats = lazily("scipy.stats")
@@ -376,3 +377,30 @@ def log_jacobian(point):
 def equation_11(u_f, m_f, d_f, u_s, m_s, d_s):
     """Emigration of adults: m is what the CPS measures, among those still in the country."""
     return (u_f - m_f + m_f * d_f - d_f - u_s + m_s - m_s * d_s + d_s) / (1 - m_f)
+
+
+# A sampler that shares nothing with the package's
+
+
+def differential_evolution(log_density, start, steps, rng):
+    """Draws of a density by differential evolution Monte Carlo (ter Braak 2006), half a run.
+
+    Walkers (walker, parameter) move along differences of two of the other half.
+    """
+    walkers = np.array(start)
+    density, size = log_density(walkers), walkers.shape
+    draws = []
+    for step in range(steps):
+        halves = np.array_split(rng.permutation(size[0]), 2)
+        for moving, other in (halves, halves[::-1]):
+            first, second = (walkers[rng.choice(other, len(moving))] for _ in range(2))
+            length = 2.38 / math.sqrt(2 * size[1]) * rng.uniform(0.3, 1, len(moving))
+            length[rng.random(len(moving)) < 0.1] = 1  # from one mode to another
+            proposed = walkers[moving] + length[:, None] * (first - second)
+            proposed += rng.normal(0, 1e-4, proposed.shape)
+            found = log_density(proposed)
+            taken = np.log(rng.random(len(moving))) < found - density[moving]
+            walkers[moving[taken]], density[moving[taken]] = proposed[taken], found[taken]
+        if step >= steps // 2 and step % 50 == 0:
+            draws.append(walkers.copy())
+    return np.concatenate(draws)

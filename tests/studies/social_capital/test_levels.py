@@ -394,14 +394,12 @@ def test_households_of_the_twin_share_effects_only_if_asked():
     [("village", False), ("home", True), (BOTH, True)],
     ids=["5 villages", "60 homes", "both"],
 )
-def test_trajectories_are_longer_where_groups_have_more_effects_than_people_tell_apart(
-    group, crowded
-):
+def test_more_draws_where_groups_have_more_effects_than_people_tell_apart(group, crowded):
     """Of 160 people: 15 effects of villages, 180 of homes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bm.DataWarning)
         model = STUDY.build(STUDY.dataset(villagers()), group=group, **ASKED)
-    assert graph.sampling(model) == ({"extra_doublings": 1} if crowded else {})
+    assert graph.sampling(model) == ({"draws": 3000} if crowded else {})
 
 
 # A whole fit
