@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from bayesmig.priors import PriorSet
 
 CROWDED = 0.5  # free parameters for each person, from which more draws are needed
-MORE = 3000  # draws of a chain
+MORE = 4000  # draws of a chain
 Intercepts = Literal["independent", "correlated", "independent_contrasts", "shared"]
 Pooling = Literal["partial", "complete", "none"]
 
@@ -185,7 +185,7 @@ def sampling(model: pm.Model) -> dict[str, Any]:
     """Return settings for graphs with more effects of groups than the people can tell apart.
 
     Thousands of effects of which each is hardly known turn round before the few numbers that
-    they share (their spread, the intercepts) have gone far, so that a draw is worth a third.
+    they share (their spread, the intercepts) have gone far, so that a draw is worth a quarter.
     """
     free = sum(int(np.prod(size)) for size in model.eval_rv_shapes().values())
     people = float(model["people"].get_value().sum())

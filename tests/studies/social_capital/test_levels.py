@@ -399,7 +399,7 @@ def test_more_draws_where_groups_have_more_effects_than_people_tell_apart(group,
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bm.DataWarning)
         model = STUDY.build(STUDY.dataset(villagers()), group=group, **ASKED)
-    assert graph.sampling(model) == ({"draws": 3000} if crowded else {})
+    assert graph.sampling(model) == ({"draws": 4000} if crowded else {})
 
 
 # A whole fit
