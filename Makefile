@@ -89,7 +89,7 @@ cards: $(READY)
 	$(RUN) -m bayesmig.stored models/*/
 
 # seconds to the first draw and to compile, cold and warm; the snapshot model, the multinomial logit
-# (with several columns of groups, too) and counted persons against peers
+# (with several columns of groups, too; of a million people) and counted persons against peers
 bench: $(READY)
 	$(RUN) benchmarks/start.py
 	$(RUN) benchmarks/compiling.py
@@ -97,6 +97,7 @@ bench: $(READY)
 	$(RUN) benchmarks/logit_kernel.py
 	$(RUN) benchmarks/multinomial_logit.py
 	$(RUN) benchmarks/multilevel.py
+	$(RUN) benchmarks/scale.py
 	$(RUN) benchmarks/emigration_microdata.py
 	$(RUN) benchmarks/refits.py
 
