@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FORMAT = 2  # of a fit in a file; a fit says it in ``attrs["format"]``
 SEAL, DIGEST = b"bayesmig", 32  # after the end of HDF5's own bytes: the mark and their SHA-256
 BLOCK = 1 << 20
-DIGITS = 3, 7  # that may be kept of draws: a single has seven
+DIGITS = 3, 14  # that may be kept of draws: a double has 15
 FEWEST_DRAWS = 100  # of a chain, when some are left out
 FEWEST = 5  # people of a cell that may be shared
 DEPTH, OBJECTS = 3, 5000  # of groups in groups, and of groups and variables in all
@@ -65,7 +65,7 @@ def save_fit(
         Whether the file carries the data of the people that the fit is of; see
         `without_respondents`.
     digits : int, optional
-        How many digits that count are kept of what was drawn, 3 to 7; all by default.  With
+        How many digits that count are kept of what was drawn, 3 to 14; all by default.  With
         five a file is a third as long, and nothing that draws can tell is lost.
     every : int
         Keep one draw in so many of each chain.
@@ -123,21 +123,14 @@ def _smaller(fitted: xr.DataTree, digits: int | None, every: int) -> xr.DataTree
 
 
 def _rounded(values: xr.DataArray, digits: int) -> xr.DataArray:
-    """Single precision, whose last bits are zero: these take no room in a file."""
-    if values.dtype.kind != "f":
+    """Let the last bits of each number's fraction be zero: these take no room in a file."""
+    if values.dtype != "float64":
         return values
-    last = 23 - math.ceil(digits * math.log2(10))  # bits of a single's fraction that go
-    single = np.array(values.values, dtype="float32")
-    bits = single.view("uint32")
-    if last > 0:
-        keep = np.uint32(0xFFFFFFFF << last & 0xFFFFFFFF)
-        rounded = (bits + np.uint32(1 << last - 1)) & keep
-        single = np.where(np.isfinite(single), rounded.view("float32"), single)
-    return values.copy(data=single)
-
-
-def _double(values: xr.DataArray) -> xr.DataArray:
-    return values.astype("float64") if values.dtype == "float32" else values
+    last = np.uint64(52 - math.ceil(digits * math.log2(10)))  # bits that go, of 52
+    bits = np.array(values.values).view("uint64")
+    half = np.uint64(1) << (last - np.uint64(1))
+    rounded = ((bits + half) >> last << last).view("float64")
+    return values.copy(data=np.where(np.isfinite(values.values), rounded, values.values))
 
 
 def without_respondents(fitted: xr.DataTree) -> xr.DataTree:
@@ -289,8 +282,6 @@ def _read(path: str | Path) -> tuple[xr.DataTree, bool]:
         _check_layout(path)
         with without_dask(), xr.open_datatree(path, engine="h5netcdf") as tree:
             fitted = tree.load()
-        if "digits" in fitted.attrs:
-            fitted = fitted.map_over_datasets(lambda group: group.map(_double, keep_attrs=True))
     except StudyError as error:
         raise StudyError(f"{path} {error}") from None
     except Exception as error:  # what HDF5 and xarray raise of damaged files is of any kind
