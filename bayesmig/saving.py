@@ -66,7 +66,7 @@ def save_fit(
         `without_respondents`.
     digits : int, optional
         How many digits that count are kept of what was drawn, 3 to 14; all by default.  With
-        five a file is a third as long, and nothing that draws can tell is lost.
+        five a file is two fifths as long, and nothing that draws can tell is lost.
     every : int
         Keep one draw in so many of each chain.
 
