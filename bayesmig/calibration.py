@@ -19,6 +19,7 @@ from bayesmig.errors import StudyError, unknown
 from bayesmig.jobs import Plain, alone, refuse
 from bayesmig.keeping import flat
 from bayesmig.ready import Built, Compiled, build, compile_built, fingerprint
+from bayesmig.replicates import replicates
 from bayesmig.saving import opened, sealed
 from bayesmig.signals import deferred, ignored
 from bayesmig.study import Study, load_study
@@ -110,8 +111,8 @@ def calibrate(
     Exception
         What a refit ended in, once all others have run (and are kept).
     StudyError
-        If the graph observes what other data cannot take the place of, for a quantity that the
-        study has not, or for truths from a prior with a potential.
+        If the graph observes what other data cannot take the place of, or for a quantity that the
+        study has not.
 
     Returns
     -------
@@ -362,13 +363,8 @@ def _finished(
 def _prior_jobs(built: Built, n: int, seed: int) -> list[Job]:
     """Truths from the prior, data through the graph."""
     model, study = built.model, built.study
-    if built.potentials:
-        raise StudyError(
-            f"study {study.name!r}: truths cannot be drawn from a prior with the potential "
-            f"{built.potentials}, which no draw knows: give simulate="
-        )
     held = observed.data_names(model)
-    values = evaluate.prior_draws(model, n, seed)
+    values = replicates(built, n, seed)
     drawn = {name: value[None] for name, value in values.items() if name not in held}
     truths = evaluate.dataset(model, drawn, ("chain", "draw"))
     truth = study.estimands(truths, built.data).isel(chain=0)

@@ -19,6 +19,9 @@ from bayesmig.truth import attach
 
 ANSWERS = ("survey_year", "departure_year", "sojourn_years", "repeat", "trips")
 EXAMPLE = Path(__file__).parent / "example.csv"
+# Of 60 survey sets of the prior with 100 repeaters or more among 3,480, chains of 7 were far from
+# the truth: all with fewer than 252 (7.2 percent)
+LEAST_REPEATERS = 0.08
 
 
 def example() -> xr.Dataset:
@@ -118,3 +121,8 @@ def validate(data: xr.Dataset) -> xr.Dataset:
     if len(np.unique(survey)) < 2:
         raise DataError(f"one survey only ({survey[0]}): the model needs several")
     return data
+
+
+def too_few_repeaters(data: xr.Dataset) -> bool:
+    """Whether so few are on a repeat trip that solitary and circular migrants can change places."""
+    return bool(data["repeat"].values.mean() < LEAST_REPEATERS)

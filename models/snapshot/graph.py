@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from bayesmig.errors import StudyError
+from bayesmig.errors import DataWarning, StudyError, warn
 from bayesmig.models.snapshot import design
-from bayesmig.models.snapshot.data import validate
+from bayesmig.models.snapshot.data import LEAST_REPEATERS, too_few_repeaters, validate
 from bayesmig.models.snapshot.design import Errors, Which, Whose
 from bayesmig.models.snapshot.paper import CROSSINGS, CROSSINGS_SINCE, PIECES, SINGLE_YEARS
 from bayesmig.models.snapshot.window import Knots, Window
@@ -113,12 +113,25 @@ def build(
     Raises
     ------
     DataError, StudyError
+
+    Warns
+    -----
+    DataWarning
+        If so few respondents are on a repeat trip that solitary and circular migrants can hardly
+        be told apart.
     """
     import pymc as pm
 
     if not (isinstance(barrier, Real) and 0 <= barrier < np.inf):
         raise StudyError(f"barrier must be a number from 0 on, got {barrier!r}")
     window = Window.of(validate(data).attrs, single_years, knots)
+    if too_few_repeaters(data):
+        warn(
+            f"{data['repeat'].values.mean():.1%} of {data.sizes['respondent']:,} respondents are "
+            f"on a repeat trip: with fewer than {LEAST_REPEATERS:.0%} solitary migrants and circular "
+            "ones can change places, and each chain may see one of two answers",
+            DataWarning,
+        )
     timing = _departure_curve if departures == "curve" else _departure_simplex
     staying = _STAYS[sojourns]
     with pm.Model(coords=window.coords) as model:
@@ -397,7 +410,8 @@ def _paper_flows(
     possible = pt.all(shares > 0) & pt.all(active[:-1] > 0)
     if barrier > 0:
         inside = pt.log(pt.switch(possible, shares, 1.0)).sum()
-        pm.Potential("barrier", pm.Data("barrier_strength", float(barrier)) * inside)
+        strength = pm.Data("barrier_strength", float(barrier))
+        pm.Potential("barrier", pt.switch(possible, strength * inside, -np.inf))
     rho = pm.Deterministic("repeat_prob", rho, dims="year")
     pm.Deterministic("rookie_departures", rookies / share, dims="year")
     return _Circular(rookies, departures, rho, a_c, q, ended, _idle(rho, ended), possible)

@@ -7,44 +7,52 @@ has a number of trips of his own, so that what is refitted is data as they are r
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesmig import evaluate
 from bayesmig.models.snapshot.data import to_dataset
 from bayesmig.models.snapshot.truth import NAMES, as_truth, by_length, completed
 from bayesmig.ready import build
+from bayesmig.replicates import replicates
 from bayesmig.truth import attach
 
 
-def from_prior(data: xr.Dataset, n: int, seed: int) -> Iterator[xr.Dataset]:
-    """Draw truths from the default prior, and surveys as large as those of some data.
+def from_prior(
+    data: xr.Dataset, seed: int, batch: int = 300, **options: Any
+) -> Iterator[xr.Dataset]:
+    """Draw truths from the default prior, and surveys as large as those of some data, endlessly.
 
     Parameters
     ----------
     data : Dataset
         Respondents; their surveys and window.
-    n, seed : int
-        Survey sets; of the draws.
+    seed, batch : int
+        Of the draws; how many are made at once.
+    **options
+        Of the graph.
 
     Yields
     ------
     Dataset
         Respondents, with their truth.
     """
-    model = build("snapshot", data, cells="possible").model
-    drawn = evaluate.prior_draws(model, n, seed)
+    built = build("snapshot", data, cells="possible", **options)
     rng = np.random.default_rng(seed)
     first, last = data.attrs["first_year"], data.attrs["last_year"]
     cell = {
-        part: model[f"cell_{part}"].get_value().astype(int)
+        part: built.model[f"cell_{part}"].get_value().astype(int)
         for part in ("survey", "departure", "sojourn", "repeat")
     }
-    for i in range(n):
-        truth = as_truth({name: drawn[name][i] for name in NAMES}, first, last)
-        of = {part: np.repeat(values, drawn["respondents"][i]) for part, values in cell.items()}
+    for i in count():
+        if i % batch == 0:
+            drawn = replicates(built, batch, seed + i)
+        truth = as_truth({name: drawn[name][i % batch] for name in NAMES}, first, last)
+        met = drawn["respondents"][i % batch]
+        of = {part: np.repeat(values, met) for part, values in cell.items()}
         chances = trips_of_repeaters(truth)
         trips = np.ones(len(of["repeat"]), dtype=np.int64)
         for year in np.unique(of["departure"][of["repeat"] == 1]):

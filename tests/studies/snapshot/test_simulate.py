@@ -373,8 +373,9 @@ def test_trips_of_those_who_leave_again_are_the_oracle_s():
 
 def test_truths_of_the_prior_come_with_data_as_they_are_read():
     like = STUDY.simulate(surveys={1990: 40, 2010: 60}, seed=1)
-    one, two = from_prior(like, 2, seed=4)
-    for data in (one, two):
+    every = from_prior(like, seed=4, batch=2)
+    one, two, three = (next(every) for _ in range(3))
+    for data in (one, two, three):
         check_data("snapshot", data)
         assert data["survey_year"].to_series().value_counts().to_dict() == {1990: 40, 2010: 60}
         assert ((data["trips"] > 1) == data["repeat"]).all()
