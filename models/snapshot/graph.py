@@ -128,8 +128,8 @@ def build(
     if too_few_repeaters(data):
         warn(
             f"{data['repeat'].values.mean():.1%} of {data.sizes['respondent']:,} respondents are "
-            f"on a repeat trip: with fewer than {LEAST_REPEATERS:.0%} solitary migrants and circular "
-            "ones can change places, and each chain may see one of two answers",
+            f"on a repeat trip: with fewer than {LEAST_REPEATERS:.0%} solitary migrants and "
+            "circular ones can change places, and each chain may see one of two answers",
             DataWarning,
         )
     timing = _departure_curve if departures == "curve" else _departure_simplex
