@@ -54,6 +54,11 @@ class Job:
     seed: int
     point: np.ndarray | None = None
 
+    @property
+    def fingerprint(self) -> str:
+        """Of truth and data: of two ways to simulate, neither's results are the other's."""
+        return fingerprint(self.truth) + (fingerprint(self.data) if self.data is not None else "")
+
 
 def calibrate(
     study: Study | str,
@@ -161,7 +166,7 @@ def calibrate(
         "seed": seed,
     }
     every = [str(ready.priors), fingerprint(data), attrs.pack(ready.options), str(n), str(tune)]
-    every += asked
+    every += [*asked, *(job.fingerprint for job in jobs)]
     store = None if keep is None else _Store(Path(keep), study.name, [*said.values(), *every])
     with one_thread():
         done = _finished(ready, jobs, (draws, tune), workers, executor, progress, store)

@@ -129,6 +129,27 @@ def test_the_same_seed_gives_the_same_calibration(from_prior):
     assert not np.any(other["truth"] == again["truth"])
 
 
+def test_what_is_kept_of_other_simulated_data_is_not_taken(tmp_path, monkeypatch):
+    """Whoever stops one calibration and starts another in the same folder gets the other."""
+    few, one = {**FEW, "n": 2, "draws": 20, "tune": 20}, calibration._one
+
+    def stopped(ready, job, *settings):
+        if job.seed == 2:
+            raise RuntimeError("stopped")
+        return one(ready, job, *settings)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(calibration, "_one", stopped)
+        with pytest.raises(RuntimeError, match="stopped"):
+            bm.calibrate(STUDY, CELLS, simulate=simulated, keep=tmp_path, **few)
+    assert len(list(tmp_path.rglob("*.nc"))) == 1
+    found = bm.calibrate(STUDY, CELLS, simulate=noisier, keep=tmp_path, **few)
+    xr.testing.assert_identical(found, bm.calibrate(STUDY, CELLS, simulate=noisier, **few))
+    assert len(list(tmp_path.rglob("*.nc"))) == 1
+    bm.calibrate(STUDY, CELLS, simulate=simulated, keep=tmp_path, **few)
+    assert not list(tmp_path.rglob("*.nc"))
+
+
 def test_the_log_density_is_pymcs_own(from_prior):
     """At the truth and the simulated data: PyMC's log density of the model that holds both."""
     ready = bm.compile(STUDY, CELLS, "calibration")
