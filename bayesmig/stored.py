@@ -20,11 +20,13 @@ from pathlib import Path
 import pandas as pd
 
 from bayesmig.coverage_plot import plot_coverage
+from bayesmig.saving import installed
 
 NOT_CODE = tuple(
     f":(exclude,top){path}"
     for path in ("*/calibration/*.csv", "*/results/*.csv", "benchmarks/*.json")
 )
+SAMPLING = ("pymc", "pytensor", "nutpie", "numba", "numpy")
 RAN, PICTURE = "calibration/", "calibration.png"
 TABLE = re.compile(r"(<!-- (?P<name>[a-z]+/\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -39,14 +41,18 @@ class Origin:
     seed : int
     commit : str
         Of the code that ran; "-dirty" if files, stored tables apart, differed from it.
+    versions : str
+        Of the libraries that ran.  Older tables do not say them: they were made with those of
+        their commit's ``constraints.txt``.
     """
 
     command: str
     seed: int
     commit: str
+    versions: str
 
     def __str__(self) -> str:
-        return f"{self.command}; seed {self.seed}; commit {self.commit}"
+        return f"{self.command}; seed {self.seed}; commit {self.commit}; {self.versions}"
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,8 @@ class Stored:
 
         changed = git("diff", "--name-only", "HEAD", "--", ":/", *NOT_CODE)
         commit = git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
-        return Origin(" ".join(["python -m", module, *arguments]), seed, commit)
+        versions = ", ".join(f"{name} {installed(name)}" for name in SAMPLING)
+        return Origin(" ".join(["python -m", module, *arguments]), seed, commit, versions)
 
     def write(self, name: str, table: pd.DataFrame, of: Origin) -> Path:
         """Write a table, its index the first column, below a line that says what made it."""
@@ -117,7 +124,7 @@ class Stored:
         return pd.read_csv(path, skiprows=1, index_col=0, keep_default_na=False, na_values=[""])
 
     def said_of(self, name: str) -> str:
-        """Return what made a table: command, seed and commit."""
+        """Return what made a table: command, seed, commit and, of newer ones, versions."""
         first = self._path(name).read_text(encoding="utf-8").partition("\n")[0]
         return first.removeprefix("# ")
 

@@ -3,7 +3,7 @@
     python -m bayesmig.models.emigration.recovery [NAME ...]
 
 simulates cells of known truth, refits each, and stores in ``calibration/NAME.csv`` how often
-the intervals held the truth, with command, seed and commit.
+the intervals held the truth, with command, seed, commit and versions.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python -m bayesmig.models.snapshot.recovery [NAME ...]
 
 simulates survey sets, of truths from the prior and of each of `truths.TRUTHS`, refits each, and
-stores in ``calibration/NAME.csv`` how often the intervals held the truth, with command, seed and
-commit.
+stores in ``calibration/NAME.csv`` how often the intervals held the truth, with command, seed,
+commit and versions.
 
 Where few respondents repeat a trip, solitary and circular migrants can change places, and a single
 chain is in one of two places.  Survey sets from the prior are drawn again, and counted, if

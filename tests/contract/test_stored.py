@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from lazily import lazily
 
 import bayesmig as bm
 from bayesmig.coverage_plot import plot_coverage
-from bayesmig.stored import PICTURE, Stored, digest, markdown, names
+from bayesmig.stored import PICTURE, SAMPLING, Stored, digest, markdown, names
 
 image = lazily("PIL.Image")
 
@@ -80,11 +81,13 @@ def test_shares_are_drawn_where_they_are():
 def test_what_made_a_table_is_said(folder):
     tables = Stored(folder)
     for name in in_cards(tables):
-        command, seed, commit = tables.said_of(name).split("; ")
+        command, seed, commit, *versions = tables.said_of(name).split("; ")
         assert command.startswith(f"python -m bayesmig.models.{folder.name}.")
         assert int(seed.removeprefix("seed ")) >= 0
         assert commit.startswith("commit ")
         assert not commit.endswith("-dirty")
+        for each in versions:  # older tables say none
+            assert [word.split()[0] for word in each.split(", ")] == list(SAMPLING)
 
 
 OWN = [  # the log density of parameters and data is known where both are the graph's
@@ -138,7 +141,9 @@ def test_tables_are_made_one_by_one(tmp_path, capsys):
     tables = Stored(tmp_path)
     tables.make("a.module", ["x", "yy"], lambda name: pd.DataFrame({"n": [len(name)]}), 3)
     assert tables.read("calibration/yy").n.item() == 2
-    assert tables.said_of("calibration/yy").startswith("python -m a.module yy; seed 3; commit ")
+    said = tables.said_of("calibration/yy")
+    assert said.startswith("python -m a.module yy; seed 3; commit ")
+    assert said.endswith(f"numpy {np.__version__}")
     assert capsys.readouterr().out.split() == [
         str(tmp_path / "calibration" / f"{name}.csv") for name in ("x", "yy")
     ]

@@ -4,7 +4,8 @@
 
 simulates SYNTHETIC panels in which households share fates, refits each, gives the same persons
 to the report's own estimator where `RUNS` says so, and stores in the paper's folder
-``calibration/NAME.csv`` how often intervals held the truth, with command, seed and commit.
+``calibration/NAME.csv`` how often intervals held the truth, with command, seed, commit and
+versions.
 """
 
 from __future__ import annotations

@@ -142,12 +142,6 @@ def test_the_population_is_said_to_be_decided_by_the_prior():
     assert row.sets_high - row.sets_low > row.sd
 
 
-def test_truths_of_a_prior_with_a_barrier_are_not_drawn():
-    """The barrier of the paper's parametrisation is in the density and in no draw."""
-    with pytest.raises(bm.StudyError, match="prior with the potential barrier, .*give simulate="):
-        bm.calibrate(STUDY, STUDY.simulate(surveys=10, seed=1), n=2, parametrization="paper")
-
-
 def test_draws_that_ignore_the_barrier_are_not_shown_as_the_prior():
     data = STUDY.simulate(surveys=10, seed=1)
     with pytest.raises(bm.StudyError, match="potential barrier cannot be drawn from"):
