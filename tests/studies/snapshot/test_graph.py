@@ -14,6 +14,8 @@ from oracle import snapshot as oracle
 
 import bayesmig as bm
 from bayesmig import evaluate
+from bayesmig.models.snapshot.data import too_few_repeaters
+from bayesmig.models.snapshot.truth import as_truth
 from bayesmig.models.snapshot.window import Window
 
 pm = lazily("pymc")
@@ -614,3 +616,23 @@ def test_shares_of_another_kind(data, parameter):
     chosen = STUDY.priors("per_class", **{parameter: {"dist": "Normal", "mu": 0, "sigma": 1}})
     with pytest.raises(bm.PriorError, match=parameter):
         STUDY.build(data, chosen)
+
+
+def test_few_repeaters_are_said():
+    """Of people who hardly ever leave again, and of as many as in the paper."""
+    seldom = as_truth().assign(repeat_prob=0.05 * as_truth()["repeat_prob"])
+    data = STUDY.simulate(seldom, surveys=SURVEYS, seed=1)
+    with pytest.warns(bm.DataWarning, match=r"are on a repeat trip: .* fewer than 8% solitary"):
+        STUDY.build(data)
+    assert too_few_repeaters(data)
+    assert not too_few_repeaters(STUDY.example())
+
+
+def test_impossible_histories_are_no_part_of_the_prior(built):
+    """With the barrier alone, without answers, the density is zero where a flow is negative."""
+    model = built(parametrization="paper")
+    start = model.initial_point()
+    falls = {**start, "mean_trips_at_knots_log__": np.log([3.0, 2.0, 1.5, 1.2])}
+    density = model.compile_fn(model.varlogp + model.potentiallogp, inputs=model.value_vars)
+    assert np.isfinite(density(start))
+    assert density(falls) == -np.inf
