@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from bayesmig.errors import StudyError, unknown
+from bayesmig.errors import DataError, StudyError, unknown
+from bayesmig.models.emigration.microdata.counts import pairs
 from bayesmig.models.emigration.microdata.counts.collapse import (
     COVARIATES,
+    Counting,
     Covariate,
     Mortality,
     Weights,
-    collapse,
+    add,
+    count,
 )
-from bayesmig.models.emigration.microdata.ipums import extract, linking, rules
+from bayesmig.models.emigration.microdata.ipums import extract, linking, parts, rules
 from bayesmig.models.emigration.microdata.ipums.codebook import MARCH, Labels
 from bayesmig.models.emigration.microdata.ipums.codes import China, MiddleEast, NorthAfrica
 from bayesmig.models.emigration.microdata.simulate import simulate
@@ -61,6 +65,7 @@ def read(
     mortality: Mortality = "own",
     counted: Weights = "counts",
     citizens: bool = False,
+    executor: Executor | None = None,
     **how: Any,
 ) -> xr.Dataset:
     """Read an IPUMS CPS extract, link its years and count persons by their covariates.
@@ -68,7 +73,9 @@ def read(
     Parameters
     ----------
     path : str or Path
-        ``.dat`` or ``.dat.gz`` with its DDI ``.xml`` beside it, or ``.csv`` or ``.csv.gz``.
+        ``.dat`` or ``.dat.gz`` with its DDI ``.xml`` beside it, or ``.csv`` or ``.csv.gz``; or
+        the folder of an extract in parts (`parts.write`), whose pairs of years are counted one
+        by one, or at once by the workers of an executor, and the counts added up.
     ddi, month, labels
         As for `extract.load`.
     years, sex, age_difference, month_in_sample, oversample, duplicates, unlinkable, weights
@@ -79,6 +86,8 @@ def read(
         As for `collapse.collapse`.
     counted : {"counts", "effective"}
         Its ``weights``: what enters the likelihood.
+    executor : concurrent.futures.Executor, optional
+        Of a folder: where pairs of years are counted.
     **how
         connection, chunk and progress, of `extract.load`.
 
@@ -94,27 +103,37 @@ def read(
     StudyError
         For an option that does not exist.
     """
-    people = panel(
-        path,
-        ddi=ddi,
-        month=month,
-        labels=labels,
-        years=years,
-        sex=sex,
-        age_difference=age_difference,
-        month_in_sample=month_in_sample,
-        oversample=oversample,
-        duplicates=duplicates,
-        unlinkable=unlinkable,
-        weights=weights,
-        china=china,
-        middle_east=middle_east,
-        north_africa=north_africa,
-        **how,
-    )
-    return collapse(
-        people, covariates=covariates, mortality=mortality, weights=counted, citizens=citizens
-    )
+    counting = Counting(tuple(covariates), mortality, counted, citizens)
+    linked = {
+        "years": years,
+        "sex": sex,
+        "age_difference": age_difference,
+        "month_in_sample": month_in_sample,
+        "oversample": oversample,
+        "duplicates": duplicates,
+        "unlinkable": unlinkable,
+        "weights": weights,
+        "china": china,
+        "middle_east": middle_east,
+        "north_africa": north_africa,
+    }
+    if Path(path).is_dir():
+        _check_loaded(path, month, {"ddi": ddi, **how})
+        return pairs.counted(path, counting, executor, **linked)
+    if executor is not None:
+        raise StudyError(f"{path}: a file is counted whole; give executor= with a folder of parts")
+    people = panel(path, ddi=ddi, month=month, labels=labels, **linked, **how)
+    return add([count(people, counting)], counting)
+
+
+def _check_loaded(folder: str | Path, month: int, how: Mapping[str, Any]) -> None:
+    """Refuse options of loading, which is done."""
+    given = [name for name, value in how.items() if value is not None]
+    if given:
+        raise StudyError(f"{folder}: loaded already; {', '.join(given)} can change nothing")
+    loaded = parts.whole(folder).month
+    if month != loaded:
+        raise DataError(f"{folder}: records of month {loaded}; month={loaded} reads them")
 
 
 def panel(path: str | Path, **how: Any) -> Panel:

@@ -8,6 +8,8 @@ an outcome less its linear regression on the covariates.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +42,22 @@ OBSERVED = {  # what the graph observes: an outcome, and of whom
 }
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Whole households of a panel, for each outcome that the graph observes.
+
+    Attributes
+    ----------
+    people : dict of str to DataFrame (person)
+        Outcome, weight, year, month, serial and covariates of those sampled.
+    persons : dict of str to int
+        How many they are taken from.
+    """
+
+    people: dict[str, pd.DataFrame]
+    persons: dict[str, int]
+
+
 def design_effects(
     connection: duckdb.DuckDBPyConnection, *, weighted: bool, persons: int = PERSONS
 ) -> xr.DataArray:
@@ -48,34 +66,59 @@ def design_effects(
     Parameters
     ----------
     connection : DuckDBPyConnection
-        With the view ``counted`` of `collapse.collapse`.
+        With the view ``counted`` of `collapse.count`.
     weighted : bool
         Whether persons enter the likelihood by weight.
     persons : int
-        About how many at most: every so many households are left out, by their numbers.
+        How many at most, about: every second, fourth, eighth, ... household by its number.
 
     Returns
     -------
     DataArray
         1 where nobody has the outcome, or everybody lives alone.
     """
-    found = [
-        _design_effect(_persons(connection, outcome, where, persons), weighted)
-        for outcome, where in OBSERVED.values()
-    ]
+    return of_samples([sample(connection, persons)], weighted=weighted, persons=persons)
+
+
+def sample(connection: duckdb.DuckDBPyConnection, persons: int) -> Sample:
+    """Take households; of several panels together, `of_samples` takes fewer of each."""
+    found = {name: _persons(connection, *of, persons) for name, of in OBSERVED.items()}
+    return Sample(
+        {name: people for name, (people, _) in found.items()},
+        {name: count for name, (_, count) in found.items()},
+    )
+
+
+def of_samples(samples: Sequence[Sample], *, weighted: bool, persons: int) -> xr.DataArray:
+    """Estimate the design effects of panels together; the same as of one with all of them."""
+    found = []
+    for name in OBSERVED:
+        step = _step(sum(each.persons[name] for each in samples), persons)
+        whole = pd.concat([each.people[name] for each in samples], ignore_index=True)
+        people = whole[whole.serial % step == 0]
+        found.append(_design_effect(people, weighted))
     return xr.DataArray(found, {"observed": list(OBSERVED)}, "observed", name="design_effect")
+
+
+def _step(count: int, most: int) -> int:
+    """Every how manyth household: a power of two, so that a part's hold those of the whole."""
+    return 1 << max(0, -(-count // most) - 1).bit_length()
 
 
 def _persons(
     connection: duckdb.DuckDBPyConnection, outcome: str, where: str, most: int
-) -> pd.DataFrame:
-    names = ", ".join(COVARIATES)
+) -> tuple[pd.DataFrame, int]:
+    others = ", ".join(name for name in COVARIATES if name != "year")
     (count,) = connection.execute(f"SELECT count(*) FROM counted WHERE {where}").fetchone() or (0,)
-    return connection.execute(
-        f"SELECT {names}, {outcome}::DOUBLE AS outcome, weight, "
-        "dense_rank() OVER (ORDER BY year, month, serial) - 1 AS household "
-        f"FROM counted WHERE {where} AND serial % {1 + count // most} = 0 ORDER BY household"
+    people = connection.execute(
+        f"SELECT {others}, {outcome}::DOUBLE AS outcome, weight, year, month, serial "
+        f"FROM counted WHERE {where} AND serial % {_step(count, most)} = 0 "
+        "ORDER BY year, month, serial"
     ).df()
+    for name in COVARIATES:
+        if name != "year":
+            people[name] = people[name].astype("category")
+    return people, count
 
 
 def _design_effect(people: pd.DataFrame, weighted: bool) -> float:
@@ -86,7 +129,8 @@ def _design_effect(people: pd.DataFrame, weighted: bool) -> float:
     alone = (residual**2).sum()
     if alone <= 1e-12 * (weight**2).sum():  # everybody had the same outcome
         return 1.0
-    together = np.bincount(people.household.to_numpy(), residual)
+    household = people.groupby(["year", "month", "serial"]).ngroup()
+    together = np.bincount(household.to_numpy(), residual)
     return max(1.0, float((together**2).sum() / alone))
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from bayesmig.attrs import pack
 from bayesmig.errors import DataError, DataWarning, check_option
 from bayesmig.models.emigration.microdata.counts import clustering
 from bayesmig.models.emigration.microdata.counts.attributes import decoded
-from bayesmig.models.emigration.microdata.ipums.flow import reasons
+from bayesmig.models.emigration.microdata.ipums.flow import merged, reasons
 from bayesmig.models.emigration.microdata.paper import (
     AGES,
     CITIZENS,
@@ -76,6 +77,7 @@ OWN = ("mexican", "country", "age_group", "sex", "duration", "year", "citizen")
 SHARED = ("year", "owner", "oversample")
 ADULT = ("mexican", "origin", "age_group", "sex", *SHARED, "enrolment")
 OWN_HEALTH = ("race", "health")
+HEALTH = "health_"  # of the table of adults by race and health: persons, whatever the weights
 PEOPLE = """
 CREATE OR REPLACE TEMP VIEW counted AS
 SELECT
@@ -151,49 +153,156 @@ def collapse(
     StudyError
         For options that do not exist.
     """
-    check_option("weights", weights, get_args(Weights))
-    check_option("mortality", mortality, get_args(Mortality))
-    for name in covariates:
-        check_option("covariates", name, COVARIATES)
+    counting = Counting(tuple(covariates), mortality, weights, citizens)
+    return add([count(panel, counting)], counting)
+
+
+@dataclass(frozen=True)
+class Counting:
+    """How persons are counted: the options of `collapse`.
+
+    Raises
+    ------
+    StudyError
+        For options that do not exist.
+    """
+
+    covariates: tuple[Covariate, ...] = COVARIATES
+    mortality: Mortality = "own"
+    weights: Weights = "counts"
+    citizens: bool = False
+
+    def __post_init__(self) -> None:
+        check_option("weights", self.weights, get_args(Weights))
+        check_option("mortality", self.mortality, get_args(Mortality))
+        for name in self.covariates:
+            check_option("covariates", name, COVARIATES)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Counts of a panel, which add up with those of others.
+
+    Attributes
+    ----------
+    tables : list of DataFrame (pattern)
+        Of each of `_tables`: covariates as labels, ``people``, ``events`` and ``weight``.
+    persons : dict of str to int
+        Of each generation.
+    weights : DataFrame (generation)
+        Sums of weights and of their squares.
+    households : Sample
+    years : list of int
+    flow : DataFrame
+    attrs : dict of str
+    """
+
+    tables: list[pd.DataFrame]
+    persons: dict[str, int]
+    weights: pd.DataFrame
+    households: clustering.Sample
+    years: list[int]
+    flow: pd.DataFrame
+    attrs: dict[str, str]
+
+
+def count(panel: Panel, counting: Counting) -> Part:
+    """Count the persons of a panel: what there is to know of it, without any person but a sample.
+
+    Raises
+    ------
+    DataError
+        For a panel without a generation.
+    """
     connection = panel.connection
     connection.execute(PEOPLE)
     persons = _persons(connection)
-    scale = _scales(connection) if weights == "effective" else {}
-    dropped = _dropped(covariates, mortality, citizens)
-    effects = clustering.design_effects(connection, weighted=weights == "effective")
-    data = xr.merge(_counted(connection, dropped, weights)).assign(design_effect=effects)
+    weights = connection.execute(
+        "SELECT generation, sum(weight) AS total, sum(weight * weight) AS squares "
+        "FROM counted GROUP BY 1 ORDER BY 1"
+    ).df()
+    return Part(
+        [_counted(connection, table, counting) for table in _tables(counting)],
+        persons,
+        weights.set_index("generation"),
+        clustering.sample(connection, clustering.PERSONS),
+        _years(connection),
+        panel.flow,
+        panel.attrs,
+    )
+
+
+def add(parts: Sequence[Part], counting: Counting) -> xr.Dataset:
+    """Add up the counts of panels of different years: what `collapse` returns of all of them."""
+    scale = None
+    if counting.weights == "effective":
+        scale = pd.concat([part.weights for part in parts]).groupby(level=0).sum()
+    tables = [
+        _dataset(pd.concat(same, ignore_index=True), table, scale)
+        for table, *same in zip(_tables(counting), *(part.tables for part in parts), strict=True)
+    ]
+    effects = clustering.of_samples(
+        [part.households for part in parts],
+        weighted=counting.weights == "effective",
+        persons=clustering.PERSONS,
+    )
+    data = xr.merge(tables).assign(design_effect=effects)
     _warn_of_unasked(data)
+    lost, attrs = merged([part.flow for part in parts]), dict(parts[0].attrs)
+    years = sorted({year for part in parts for year in part.years})
+    persons = {name: sum(part.persons[name] for part in parts) for name in parts[0].persons}
     return data.assign_attrs(
         {
-            **panel.attrs,
-            "title": panel.attrs.get("title", "panel"),
-            "synthetic": int(bool(panel.attrs.get("synthetic"))),
-            "likelihood": _likelihood(weights, scale),
-            "mortality": mortality,
-            "left_out": reasons(panel.flow),
+            **attrs,
+            "title": attrs.get("title", "panel"),
+            "synthetic": int(bool(attrs.get("synthetic"))),
+            "likelihood": _likelihood(scale),
+            "mortality": counting.mortality,
+            "left_out": reasons(lost),
             "persons": pack(persons),
-            "years": pack(_years(connection)),
-            "flow": panel.flow.to_json(orient="records"),
+            "years": pack(years),
+            "flow": lost.to_json(orient="records"),
         }
     )
 
 
-def _dropped(covariates: Sequence[Covariate], mortality: Mortality, citizens: bool) -> set[str]:
+class _Table(NamedTuple):
+    """One outcome, counted by its covariates.
+
+    Attributes
+    ----------
+    prefix, dim : str
+        Of the covariates' names; of the patterns.
+    columns : tuple of str
+    outcome, where : str
+        What is counted, and of whom.
+    generation : str or None
+        Of whom; None: it is one of the columns.
+    """
+
+    prefix: str
+    dim: str
+    columns: tuple[str, ...]
+    outcome: str
+    where: str
+    generation: str | None
+
+
+def _dropped(counting: Counting) -> set[str]:
     """Covariates that are not told apart."""
-    dropped = {str(name) for name in COVARIATES} - {*covariates}
+    dropped = {str(name) for name in COVARIATES} - {*counting.covariates}
     if "country" in dropped:
         dropped.add("origin")
-    if not citizens:
+    if not counting.citizens:
         dropped.add("citizen")
-    if mortality == "marginal":
+    if counting.mortality == "marginal":
         dropped.update(OWN_HEALTH)
     return dropped
 
 
-def _counted(
-    connection: duckdb.DuckDBPyConnection, dropped: set[str], weights: Weights
-) -> list[xr.Dataset]:
-    """Count each outcome by its covariates, and adults by race and health."""
+def _tables(counting: Counting) -> list[_Table]:
+    """Each outcome by its covariates, and adults by race and health."""
+    dropped = _dropped(counting)
 
     def kept(*names: str) -> tuple[str, ...]:
         return tuple(n for n in names if n.removeprefix("household_") not in dropped)
@@ -206,17 +315,16 @@ def _counted(
     )
     second = (*ADULT, "education", *OWN_HEALTH)
     return [
-        _table(connection, "", "pattern", kept(*first), "followed",
-               "generation = 'first'", weights),
-        _table(connection, "native_", "native_pattern", kept(*second), "followed",
-               "generation = 'second'", weights),
-        _table(connection, "moved_", "moved_pattern", kept("generation", *ADULT), "moved",
-               "moved IS NOT NULL AND NOT child", weights),
-        _table(connection, "returned_", "returned_pattern", kept(*OWN), "returned",
-               "returned IS NOT NULL AND generation = 'first'", weights),
-        _table(connection, "health_", "health_pattern",
+        _Table("", "pattern", kept(*first), "followed", "generation = 'first'", "first"),
+        _Table("native_", "native_pattern", kept(*second), "followed",
+               "generation = 'second'", "second"),
+        _Table("moved_", "moved_pattern", kept("generation", *ADULT), "moved",
+               "moved IS NOT NULL AND NOT child", None),
+        _Table("returned_", "returned_pattern", kept(*OWN), "returned",
+               "returned IS NOT NULL AND generation = 'first'", "first"),
+        _Table(HEALTH, "health_pattern",
                ("generation", "mexican", "age_group", "sex", *OWN_HEALTH), "followed",
-               "NOT child", "counts").drop_vars("followed"),
+               "NOT child", None),
     ]  # fmt: skip
 
 
@@ -267,44 +375,37 @@ def _persons(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return found
 
 
-def _scales(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
-    """Effective sample size of each generation; puts the scaled weights into the view."""
-    rows = connection.execute(
-        "SELECT generation, sum(weight), sum(weight * weight) FROM counted GROUP BY 1 ORDER BY 1"
-    ).fetchall()
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE scale AS SELECT generation, "
-        "sum(weight) / sum(weight * weight) AS factor FROM counted GROUP BY 1"
-    )
-    return {str(name): total**2 / squares for name, total, squares in rows}
-
-
-def _table(
-    connection: duckdb.DuckDBPyConnection,
-    prefix: str,
-    dim: str,
-    columns: tuple[str, ...],
-    outcome: str,
-    where: str,
-    weights: Weights,
-) -> xr.Dataset:
-    """Count one outcome by its covariates."""
-    keys = ", ".join(columns)
-    one, source = "1", "counted"
-    if weights == "effective":
-        one, source = "weight * factor", "counted JOIN scale USING (generation)"
-    table = connection.execute(
+def _counted(
+    connection: duckdb.DuckDBPyConnection, table: _Table, counting: Counting
+) -> pd.DataFrame:
+    """Count one outcome by its covariates: persons, or the sum of their weights."""
+    keys = ", ".join(table.columns)
+    one = "weight" if counting.weights == "effective" and table.prefix != HEALTH else "1"
+    return connection.execute(
         f"SELECT {keys}, sum({one})::DOUBLE AS people, "
-        f"sum({one} * {outcome}::INTEGER)::DOUBLE AS events, sum(weight) AS weight "
-        f"FROM {source} WHERE {where} GROUP BY {keys} ORDER BY {keys}"
+        f"sum({one} * {table.outcome}::INTEGER)::DOUBLE AS events, sum(weight) AS weight "
+        f"FROM counted WHERE {table.where} GROUP BY {keys} ORDER BY {keys}"
     ).df()
-    events = f"{prefix}{outcome}" if prefix == "native_" else outcome
-    names = {"people": f"{prefix}people", "events": events}
-    arrays: dict[str, Any] = {new: (dim, table[old].to_numpy()) for old, new in names.items()}
+
+
+def _dataset(counts: pd.DataFrame, table: _Table, scale: pd.DataFrame | None) -> xr.Dataset:
+    """Add up the counts of patterns, and scale weights to effective persons."""
+    keys, sums = list(table.columns), ["people", "events", "weight"]
+    added = counts.groupby(keys, sort=True, observed=True)[sums].sum().reset_index()
+    if scale is not None and table.prefix != HEALTH:
+        factor = scale.total / scale.squares
+        whose = added["generation"] if table.generation is None else table.generation
+        by = factor[whose].to_numpy() if table.generation is None else factor[whose]
+        added[["people", "events"]] = added[["people", "events"]].mul(by, axis=0)
+    prefix, dim = table.prefix, table.dim
+    arrays: dict[str, Any] = {f"{prefix}people": (dim, added.people.to_numpy())}
+    if prefix != HEALTH:
+        events = f"{prefix}{table.outcome}" if prefix == "native_" else table.outcome
+        arrays[events] = (dim, added.events.to_numpy())
     if not prefix:
-        arrays["weight"] = (dim, table["weight"].to_numpy())
-    for column in columns:
-        arrays[f"{prefix}{column}"] = _codes(table[column], column, dim)
+        arrays["weight"] = (dim, added.weight.to_numpy())
+    for column in keys:
+        arrays[f"{prefix}{column}"] = _codes(added[column], column, dim)
     return xr.Dataset(arrays)
 
 
@@ -321,8 +422,10 @@ def _codes(values: pd.Series, column: str, dim: str) -> tuple[str, np.ndarray, d
     return dim, codes.astype("int16"), {"labels": pack(order)}
 
 
-def _likelihood(weights: Weights, scale: dict[str, float]) -> str:
-    if weights == "counts":
+def _likelihood(scale: pd.DataFrame | None) -> str:
+    if scale is None:
         return "every person once"
-    sizes = ", ".join(f"{name} generation {size:,.0f}" for name, size in scale.items())
+    sizes = ", ".join(
+        f"{name} generation {size:,.0f}" for name, size in (scale.total**2 / scale.squares).items()
+    )
     return f"PSEUDO-LIKELIHOOD: persons weighted, scaled to effective sample sizes ({sizes})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -65,6 +65,16 @@ def flow(
         rows += [(year, what, number(of_these, what), None) for what in counted]
     table = pd.DataFrame(rows, columns=["year", "step", "persons", "lost"], dtype=object)
     return table.astype({"persons": "Int64", "lost": "Int64"})
+
+
+def merged(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put together the tables of panels of different years, and count all of them again."""
+    if len(tables) == 1:
+        return tables[0]
+    years = pd.concat([table[table.year != "total"] for table in tables], ignore_index=True)
+    total = years.groupby("step", sort=False)[["persons", "lost"]].sum(min_count=1).reset_index()
+    whole = pd.concat([years, total.assign(year="total")], ignore_index=True)
+    return whole.astype({"persons": "Int64", "lost": "Int64"})
 
 
 def reasons(table: pd.DataFrame) -> str:

@@ -117,7 +117,7 @@ def link(
     apart = None if age_difference is None else whole("age_difference", age_difference)
     rules = Rules(sex, apart, month_in_sample, oversample, duplicates, unlinkable, weights)
     choices = codes.Choices(china, middle_east, north_africa)
-    base = _base_years(extract, years)
+    base = base_years(extract, years)
     _warn_of_month(extract)
     connection = schema(extract.connection, "panel")
     with transaction(connection):
@@ -161,8 +161,14 @@ def _build(
     return table
 
 
-def _base_years(extract: Extract, years: Sequence[int] | None) -> tuple[int, ...]:
-    """Years to follow up."""
+def base_years(extract: Extract, years: Sequence[int] | None) -> tuple[int, ...]:
+    """Years to follow up: those asked for, or all but the last.
+
+    Raises
+    ------
+    DataError
+        Naming those without a successor, and the pairs that there are.
+    """
     there, where = extract.years, extract.attrs["file"]
     pairs = [year for year in there if year + 1 in there]
     listed = ", ".join(map(str, there))
