@@ -99,6 +99,7 @@ bench: $(READY)
 	$(RUN) benchmarks/multilevel.py
 	$(RUN) benchmarks/scale.py
 	$(RUN) benchmarks/emigration_microdata.py
+	$(RUN) benchmarks/persons.py
 	$(RUN) benchmarks/refits.py
 
 $(READY): pyproject.toml constraints.txt

@@ -10,6 +10,7 @@ import xarray as xr
 from studies.emigration_microdata.chance import said
 
 import bayesmig as bm
+from bayesmig.clusters import dask_executor
 from bayesmig.models.emigration.microdata import synthetic
 from bayesmig.models.emigration.microdata.counts import attributes, clustering
 from bayesmig.models.emigration.microdata.ipums import parts
@@ -77,10 +78,14 @@ def test_workers_count_the_same(folder):
 
 
 @pytest.mark.fits  # processes start
-def test_processes_count_the_same(folder):
-    whole = STUDY.read(folder)
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
-        assert same(STUDY.read(folder, executor=processes), whole)
+@pytest.mark.parametrize("engine", ["processes", "dask"])
+def test_processes_count_the_same(folder, engine):
+    if engine == "dask":
+        workers = dask_executor("local", workers=2)
+    else:
+        workers = ProcessPoolExecutor(2, mp_context=get_context("spawn"))
+    with workers as executor:
+        assert same(STUDY.read(folder, executor=executor), STUDY.read(folder))
 
 
 def test_what_is_no_extract_in_parts_is_said(extract, folder, tmp_path):
