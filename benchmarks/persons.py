@@ -95,10 +95,9 @@ def main():
     asked = parser.parse_args()
     if asked.one:
         folder, workers = asked.one
-        return counted(folder, int(workers))
-    print(
-        f"{'records':>13}{'workers':>9}{'seconds':>9}{'memory':>8}{'a second':>11}{'patterns':>10}"
-    )
+        counted(folder, int(workers))
+        return
+    print("      records  workers  seconds  memory   a second  patterns")
     with tempfile.TemporaryDirectory() as here:
         folder = Path(here)
         once = survey(folder)
