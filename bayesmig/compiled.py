@@ -67,6 +67,8 @@ class CompiledGraph:
         """Say how ``model`` differs from the compiled graph; empty if it does not."""
         from pytensor.graph.basic import equal_computations
 
+        if _drawn_alike(self.model, model):
+            return ""
         (ours, our_inputs), (theirs, their_inputs) = _density(self.model), _density(model)
         missing = sorted(set(our_inputs) ^ set(their_inputs))
         if missing:
@@ -112,7 +114,7 @@ class CompiledGraph:
         StudyError
             For data that the graph does not have, or of another shape.
         """
-        shared, held = _density(model)[1], held or {}
+        shared, held = _shared(model), held or {}
         for name in held:
             if name not in self.names:
                 raise StudyError(unknown("data of the graph", name, self.names))
@@ -304,6 +306,59 @@ def compile_graph(model: pm.Model) -> tuple[CompiledGraph, bool]:
 def _with_seconds(graph: CompiledGraph, seconds: float) -> CompiledGraph:
     object.__setattr__(graph, "seconds", seconds)
     return graph
+
+
+def _drawn_alike(one: pm.Model, other: pm.Model) -> bool:
+    """Whether two models are the same as they are written, numbers, data and sizes apart.
+
+    Their densities are then the same, and need not be worked out: that takes longer than to
+    build the model.  False if that cannot be told (a distribution of one's own is no other's).
+    """
+    from pytensor.graph.basic import equal_computations
+
+    if [rv.name for rv in one.basic_RVs] != [rv.name for rv in other.basic_RVs]:
+        return False
+    if not all(map(_same_transform, _transforms(one), _transforms(other))):
+        return False
+    (ours, our_data, our_rngs), (theirs, their_data, their_rngs) = map(_written, (one, other))
+    if [len(ours), len(our_rngs)] != [len(theirs), len(their_rngs)]:
+        return False
+    if our_data.keys() != their_data.keys():
+        return False
+    pairs = [(data, their_data[name]) for name, data in our_data.items()]
+    if any(a.type.dtype != b.type.dtype or a.type.ndim != b.type.ndim for a, b in pairs):
+        return False
+    pairs += zip(our_rngs, their_rngs, strict=True)
+    return bool(equal_computations(ours, theirs, *map(list, zip(*pairs, strict=True))))
+
+
+def _transforms(model: pm.Model) -> list[Any]:
+    return [model.rvs_to_transforms[rv] for rv in model.free_RVs]
+
+
+def _same_transform(one: Any, other: Any) -> bool:
+    """Whether they are of one kind and hold the same: a function of one's own is no other's."""
+    return type(one) is type(other) and getattr(one, "__dict__", {}) == getattr(
+        other, "__dict__", {}
+    )
+
+
+def _written(model: pm.Model) -> tuple[list[Any], dict[str, Any], list[Any]]:
+    """Return variables, potentials and observed values; data by name; generators."""
+    from pytensor.compile.sharedvalue import SharedVariable
+    from pytensor.graph.traversal import graph_inputs
+    from pytensor.tensor.random.type import RandomType
+
+    seen = [model.rvs_to_values[rv] for rv in model.observed_RVs]
+    written = [*model.basic_RVs, *model.potentials, *seen]
+    shared = [v for v in graph_inputs(written) if isinstance(v, SharedVariable)]
+    rngs = [v for v in shared if isinstance(v.type, RandomType)]
+    return written, {str(v.name): v for v in shared if v not in rngs}, rngs
+
+
+def _shared(model: pm.Model) -> dict[str, Any]:
+    """Data and numbers of priors by name."""
+    return _written(model)[1]
 
 
 def _density(model: pm.Model) -> tuple[Any, dict[str, Any]]:

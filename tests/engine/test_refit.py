@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
+import numpy as np
 import pytest
 from fits import too_short
 from lazily import lazily
@@ -12,6 +13,7 @@ from toy.fits import TINY
 
 import bayesmig as bm
 from bayesmig import compiled, evaluate
+from bayesmig.ready import build
 
 pm = lazily("pymc")
 
@@ -305,3 +307,47 @@ def test_the_prior_of_the_same_data_and_priors_is_drawn_once(monkeypatch):
     for data, priors, seed in ((PEOPLE, "wide", 77), (MORE, None, 77), (PEOPLE, None, 78)):
         with pytest.raises(AssertionError, match="drawn anew"):
             bm.compile(STUDY, data, priors).prior_estimands(seed=seed)
+
+
+def written(scale=1.0, **changes):
+    """A model, written once more with something else."""
+    kind = {"dtype": float, "dist": "Normal", "seen": [0.5, 1.0], "extra": 0.0, "transform": True}
+    kind |= changes
+    with pm.Model() as model:
+        sd = pm.Data("sd", scale)
+        at = pm.Data("at", np.array([1, 2], dtype=kind["dtype"]))
+        x = getattr(pm, kind["dist"])("x", 0, sd)
+        held = {} if kind["transform"] else {"default_transform": None}
+        y = pm.HalfNormal("y", sd, **held)
+        if kind["extra"]:
+            pm.Potential("extra", kind["extra"] * x)
+        pm.Normal("seen", x * at, y, observed=pm.Data("observed", kind["seen"]))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"scale": 3.0}, True),
+        ({"seen": [4.0, 5.0]}, True),
+        ({"dtype": int}, False),
+        ({"dist": "Laplace"}, False),
+        ({"extra": 1.0}, False),
+        ({"transform": False}, False),
+    ],
+    ids=str,
+)
+def test_models_that_are_written_alike_are_one_graph(change, same, monkeypatch):
+    """Told without their densities, which take longer than the models; and as these tell."""
+    first, other = compiled.CompiledGraph(written(), None, 0.0), written(**change)
+    assert first.matches(other) is same
+    monkeypatch.setattr(compiled, "_drawn_alike", lambda one, other: False)
+    assert first.matches(other) is same
+
+
+def test_a_refit_does_without_the_density(monkeypatch):
+    study = bm.load_study("emigration")
+    tables = study.example(table=7), study.simulate(seed=1, table=7)
+    one, other = (build(study, table).model for table in tables)
+    monkeypatch.setattr(pm.Model, "logp", lambda self: pytest.fail("worked out"))
+    assert compiled.CompiledGraph(one, None, 0.0).matches(other)
