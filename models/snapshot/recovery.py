@@ -34,7 +34,7 @@ TABLES = Stored(Path(__file__).parent)
 SEED, DRAWS = 1, 500
 SETS, GIVEN = 300, 100
 # truth from the prior, data through the graph: options of the graph
-PRIORS = {"prior": {}, "prior_paper": {"parametrization": "paper"}}
+PRIORS: dict[str, dict[str, Any]] = {"prior": {}, "prior_paper": {"parametrization": "paper"}}
 
 
 def run(name: str, **how: Any) -> pd.DataFrame:

@@ -104,7 +104,7 @@ def read(
         For an option that does not exist.
     """
     counting = Counting(tuple(covariates), mortality, counted, citizens)
-    linked = {
+    linked: dict[str, Any] = {
         "years": years,
         "sex": sex,
         "age_difference": age_difference,
