@@ -98,20 +98,7 @@ OWN = [  # the log density of parameters and data is known where both are the gr
 ]
 
 
-KNOWN = pytest.mark.xfail(strict=True, reason="ranks are not uniform; the card says what is known")
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(
-            path,
-            id=f"{path.parents[1].name}-{path.stem}",
-            marks=KNOWN if path.parents[1].name == "snapshot" else (),
-        )
-        for path in OWN
-    ],
-)
+@pytest.mark.parametrize("path", OWN, ids=[f"{path.parents[1].name}-{path.stem}" for path in OWN])
 def test_truths_of_the_prior_are_held_as_often_as_intervals_say(path):
     """Within 3.5 standard errors of what the quantiles of a few hundred draws hold."""
     table = Stored(path.parents[1]).read(f"calibration/{path.stem}")
