@@ -20,7 +20,7 @@ from bayesmig.jobs import Plain, alone, refuse
 from bayesmig.keeping import flat
 from bayesmig.ready import Built, Compiled, build, compile_built, fingerprint
 from bayesmig.replicates import replicates
-from bayesmig.saving import opened, sealed
+from bayesmig.saving import installed, opened, sealed
 from bayesmig.signals import deferred, ignored
 from bayesmig.study import Study, load_study
 from bayesmig.threads import one_thread
@@ -166,7 +166,8 @@ def calibrate(
         "seed": seed,
     }
     every = [str(ready.priors), fingerprint(data), attrs.pack(ready.options), str(n), str(tune)]
-    every += [*asked, *(job.fingerprint for job in jobs)]
+    every += [*asked, *(job.fingerprint for job in jobs), attrs.pack(ready.sampling)]
+    every += [str(installed("bayesmig"))]
     store = None if keep is None else _Store(Path(keep), study.name, [*said.values(), *every])
     with one_thread():
         done = _finished(ready, jobs, (draws, tune), workers, executor, progress, store)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bayesmig import attrs, outputs
 from bayesmig.jobs import Plain
 from bayesmig.ready import Compiled, fingerprint
-from bayesmig.saving import open_fit, save_fit
+from bayesmig.saving import installed, open_fit, save_fit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -54,7 +54,9 @@ class KeptFits:
         for priors, data in asked:
             toml = start.study.priors(start.priors if priors is None else priors).to_toml()
             own = fingerprint(start.data if data is None else start.study.dataset(data))
-            digest = hashlib.sha256("\n".join((graph, toml, own, said)).encode()).hexdigest()
+            version = str(installed("bayesmig"))
+            told = "\n".join((graph, toml, own, said, version))
+            digest = hashlib.sha256(told.encode()).hexdigest()
             paths.append(Path(folder) / f"{digest[:16]}.nc")
         outputs.check(paths[0])
         return cls(tuple(paths))

@@ -145,6 +145,9 @@ def test_what_is_kept_of_other_simulated_data_is_not_taken(tmp_path, monkeypatch
     assert len(list(tmp_path.rglob("*.nc"))) == 1
     found = bm.calibrate(STUDY, CELLS, simulate=noisier, keep=tmp_path, **few)
     xr.testing.assert_identical(found, bm.calibrate(STUDY, CELLS, simulate=noisier, **few))
+    with monkeypatch.context() as patched:
+        patched.setattr(calibration, "installed", lambda library: "of another version")
+        bm.calibrate(STUDY, CELLS, simulate=simulated, keep=tmp_path, **few)
     assert len(list(tmp_path.rglob("*.nc"))) == 1
     bm.calibrate(STUDY, CELLS, simulate=simulated, keep=tmp_path, **few)
     assert not list(tmp_path.rglob("*.nc"))
