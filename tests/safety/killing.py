@@ -103,6 +103,7 @@ def child(run):
 
 def main():
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" ignores it
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as nohup does this one
     bm.register_study(toy.study)
     ready = bm.compile("toy", toy.study.example())
     ready.graph.bind(ready.model, 1).native()
