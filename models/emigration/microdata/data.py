@@ -118,7 +118,8 @@ def read(
         "north_africa": north_africa,
     }
     if Path(path).is_dir():
-        _check_loaded(path, month, {"ddi": ddi, **how})
+        given = {"ddi": ddi, "labels": None if labels == "check" else labels, **how}
+        _check_loaded(path, month, given)
         return pairs.counted(path, counting, executor, **linked)
     if executor is not None:
         raise StudyError(f"{path}: a file is counted whole; give executor= with a folder of parts")

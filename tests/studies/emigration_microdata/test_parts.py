@@ -94,7 +94,8 @@ def test_what_is_no_extract_in_parts_is_said(extract, folder, tmp_path):
     assert "no extract.json that says" in said(bm.DataError, STUDY.read, tmp_path)
     assert "2009 cannot be followed up" in said(bm.DataError, STUDY.read, folder, years=(2009,))
     assert "month=3 reads them" in said(bm.DataError, STUDY.read, folder, month=9)
-    assert "ddi can change nothing" in said(bm.StudyError, STUDY.read, folder, ddi="a.xml")
+    message = said(bm.StudyError, STUDY.read, folder, ddi="a.xml", labels="ignore")
+    assert "ddi, labels can change nothing" in message
     with ThreadPoolExecutor(1) as threads:
         assert "folder of parts" in said(bm.StudyError, STUDY.read, extract, executor=threads)
     for path in folder.glob("year=2003/*"):
