@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmig import attrs, evaluate, observed, outputs
+from bayesmig.compiled import NativeDensity
 from bayesmig.errors import StudyError, unknown
 from bayesmig.jobs import Plain, alone, refuse
 from bayesmig.keeping import flat
@@ -28,6 +29,9 @@ from bayesmig.threads import one_thread
 PROBABILITIES = (0.5, 0.9)
 RANKS = 100  # draws kept for a rank, thinned so that they are nearly independent
 KEPT = Path("out", "calibration")  # where tables of cards in the making are, until they are whole
+LEAST_ESS = 50  # an interval of fewer effective draws is too short
+TARGET_ACCEPT = 0.8  # nutpie's own
+OTHER_SEED = 1_000_003  # from the seed of one attempt to that of the next
 LOG_DENSITY = "log_density"  # of parameters and data together: a quantity that knows the data
 
 
@@ -70,6 +74,7 @@ def calibrate(
     simulate: Callable[[int], xr.Dataset] | None = None,
     draws: int = 600,
     tune: int = 600,
+    attempts: int = 3,
     seed: int = 1,
     workers: int = 2,
     executor: Executor | None = None,
@@ -101,6 +106,11 @@ def calibrate(
         uniform.
     draws, tune, seed, workers : int
         Draws and tuning draws of each refit; refits running at once, in threads.
+    attempts : int
+        How often at most one data set is fitted: a refit that diverges, or has fewer than
+        `LEAST_ESS` effective draws of a quantity, is made again from another seed with twice the
+        draws and tuning draws and half the way from ``target_accept`` to one, as anybody would
+        whose fit warns.  The last attempt counts, whatever it is.
     executor : concurrent.futures.Executor, optional
         Where to run the refits in the place of threads: other processes compile the graph
         once each, and draw the same.
@@ -127,7 +137,8 @@ def calibrate(
         ties broken at random: uniform on (0, 1) if all is well), ``inside`` (0 or 1) and
         ``width`` (probability, ...) of intervals, dims (quantity, simulation, ...); ``ess``
         (quantity, simulation), the least bulk ESS; ``divergences`` and ``steps``
-        (simulation).  NaN where a quantity has no such place, no truth, or is a constant.
+        of the attempt that counts, and which that is, ``attempts`` (simulation).  NaN where a
+        quantity has no such place, no truth, or is a constant.
 
     Examples
     --------
@@ -167,10 +178,11 @@ def calibrate(
     }
     every = [str(ready.priors), fingerprint(data), attrs.pack(ready.options), str(n), str(tune)]
     every += [*asked, *(job.fingerprint for job in jobs), attrs.pack(ready.sampling)]
-    every += [str(installed("bayesmig"))]
+    every += [str(attempts), str(installed("bayesmig"))]
     store = None if keep is None else _Store(Path(keep), study.name, [*said.values(), *every])
     with one_thread():
-        done = _finished(ready, jobs, (draws, tune), workers, executor, progress, store)
+        size = (draws, tune, attempts)
+        done = _finished(ready, jobs, size, workers, executor, progress, store)
     found: xr.Dataset = xr.concat([done[k] for k in sorted(done)], "simulation")
     interrupted = "" if len(done) == n else f"interrupted: {len(done)} of {n} data sets"
     found.attrs = {**said, "interrupted": interrupted}
@@ -232,6 +244,7 @@ def coverage(found: xr.Dataset) -> pd.DataFrame:
         **found.attrs,
         "n": found.sizes["simulation"],
         "divergences": int(found.divergences.sum()),
+        "again": _again(found),
     }
     return table
 
@@ -283,12 +296,21 @@ def recovery(study: str, data: xr.Dataset, *, draws: int, **how: Any) -> pd.Data
 
 
 def to_store(found: xr.Dataset) -> pd.DataFrame:
-    """Return `coverage` with what it rests on: data sets, divergences in all, steps a draw."""
+    """Return `coverage` with what it rests on.
+
+    Data sets, those whose refit was made again, divergences in all, steps a draw.
+    """
     return coverage(found).assign(
         simulations=found.sizes["simulation"],
+        again=_again(found),
         divergences=int(found.divergences.sum()),
         steps=float(found.steps.mean()),
     )
+
+
+def _again(found: xr.Dataset) -> int:
+    """How many data sets were fitted more than once."""
+    return int((found.attempts > 1).sum())
 
 
 class _Store:
@@ -318,7 +340,7 @@ class _Store:
 def _finished(
     ready: Compiled,
     jobs: Sequence[Job],
-    size: tuple[int, int],
+    size: tuple[int, int, int],
     workers: int,
     executor: Executor | None,
     progress: bool,
@@ -400,33 +422,45 @@ def _given_jobs(
     return jobs
 
 
-def _one_away(graph: Plain, job: Job, draws: int, tune: int) -> xr.Dataset:
+def _one_away(graph: Plain, job: Job, *size: int) -> xr.Dataset:
     """Refit in a process that has nothing but the job."""
     with one_thread():
-        return _one(graph.compiled(), job, draws, tune)
+        return _one(graph.compiled(), job, *size)
 
 
-def _one(ready: Compiled, job: Job, draws: int, tune: int) -> xr.Dataset:
-    """Refit one simulated data set and set its draws against the truth."""
+def _one(ready: Compiled, job: Job, draws: int, tune: int, attempts: int) -> xr.Dataset:
+    """Refit one simulated data set, again if it sampled badly; set draws against the truth."""
     built: Built = ready
     if job.data is not None:
         built = build(ready.study, job.data, ready.priors, **ready.options)
-    model = built.model
-    density = ready.graph.bind(model, job.seed, job.held)
-    settings = {k: v for k, v in ready.sampling.items() if k not in ("draws", "tune")}
-    raw = density.sample(
-        seed=job.seed, progress=False, draws=draws, tune=tune, chains=1, **settings
-    )
-    values = evaluate.parameters(model, density.split(flat(raw)))
-    posterior = evaluate.dataset(model, values, ("chain", "draw"))
-    estimands = ready.study.estimands(posterior, built.data).isel(chain=0, drop=True)
+    density = ready.graph.bind(built.model, job.seed, job.held)
+    settings = {"target_accept": TARGET_ACCEPT, **ready.sampling, "chains": 1}
+    for attempt in range(attempts):
+        settings |= {
+            "draws": draws * 2**attempt,
+            "tune": tune * 2**attempt,
+            "seed": job.seed + OTHER_SEED * attempt,
+        }
+        found = _attempt(built, density, job, **settings)
+        if not found.divergences and not (found.ess < LEAST_ESS).any():
+            break
+        settings["target_accept"] = (1 + settings["target_accept"]) / 2
+    return found.assign(attempts=attempt + 1)
+
+
+def _attempt(built: Built, density: NativeDensity, job: Job, **settings: Any) -> xr.Dataset:
+    """Sample one chain and set its draws against the truth."""
+    raw = density.sample(progress=False, **settings)
+    values = evaluate.parameters(built.model, density.split(flat(raw)))
+    posterior = evaluate.dataset(built.model, values, ("chain", "draw"))
+    estimands = built.study.estimands(posterior, built.data).isel(chain=0, drop=True)
     known = job.truth
     sampled = estimands[list(known.data_vars)]
     known = known.drop_vars([c for c in known.coords if c not in known.dims])
     for name, drawn in sampled.data_vars.items():  # xarray would broadcast, and count all
         if set(known[name].dims) != set(drawn.dims) - {"draw"}:
             raise StudyError(
-                f"study {ready.study.name!r}: the truth of {name} has dims {known[name].dims}, its "
+                f"study {built.study.name!r}: the truth of {name} has dims {known[name].dims}, its "
                 f"draws {drawn.dims}: the simulated data are of another graph"
             )
     if job.point is not None:

@@ -362,7 +362,8 @@ def calibrate(
         lines.append(f"{table.attrs['interrupted']}; the same words go on from there")
     lines.append(
         f"{table.attrs['n']} data sets, truth {table.attrs['truth']}, "
-        f"{table.attrs['divergences']} divergences, {time.perf_counter() - started:.0f} s"
+        f"{table.attrs['again']} refits made again, {table.attrs['divergences']} divergences, "
+        f"{time.perf_counter() - started:.0f} s"
     )
     if form != "table":
         print(*lines[1:], sep="\n", file=sys.stderr)

@@ -18,7 +18,7 @@ pm = lazily("pymc")
 stats = lazily("scipy.stats")
 
 CELLS = STUDY.example(table=7)
-FEW = {"n": 6, "draws": 100, "tune": 200, "progress": False}
+FEW = {"n": 6, "draws": 100, "tune": 200, "attempts": 1, "progress": False}  # nothing is thinned
 QUANTITIES = (
     "emigration return_immigration net_emigration non_match internal_migration mortality "
     "non_follow_up"
@@ -64,7 +64,7 @@ def test_shapes(from_prior):
         assert from_prior[name].sel(quantity=QUANTITIES).notnull().all()
     assert set(from_prior["inside"].dims) == {"simulation", "quantity", "cell", "probability"}
     assert set(np.unique(from_prior["inside"].sel(quantity=QUANTITIES))) <= {0.0, 1.0}
-    for name in ("divergences", "steps"):
+    for name in ("divergences", "steps", "attempts"):
         assert from_prior[name].dims == ("simulation",)
     assert from_prior["ess"].dims == ("simulation", "quantity")
     assert ((from_prior["ess"] > 1) & (from_prior["ess"] < 400)).all()
@@ -127,6 +127,39 @@ def test_the_same_seed_gives_the_same_calibration(from_prior):
     assert again.identical(alone)
     other = bm.calibrate(STUDY, CELLS, "calibration", seed=2, **{**FEW, "n": 2})
     assert not np.any(other["truth"] == again["truth"])
+
+
+@pytest.mark.parametrize(
+    ("worst", "counts"),
+    [([(0, 50)], 1), ([(1, 400), (0, 400)], 2), ([(0, 49), (0, 300)], 2), ([(9, 3)] * 9, 3)],
+)
+def test_a_refit_that_samples_badly_is_made_again(monkeypatch, worst, counts):
+    """Divergences and least ESS of each attempt, and which of them counts."""
+    attempt, made = calibration._attempt, []
+
+    def bad(built, density, job, **settings):
+        made.append(settings)
+        divergences, ess = worst[len(made) - 1]
+        found = attempt(built, density, job, **settings)
+        return found.assign(divergences=divergences, ess=found.ess * 0 + ess)
+
+    monkeypatch.setattr(calibration, "_attempt", bad)
+    few = {**FEW, "n": 1, "draws": 20, "tune": 30, "attempts": 3}
+    found = bm.calibrate(STUDY, CELLS, simulate=simulated, **few)
+    assert found.attempts.item() == counts == len(made)
+    assert found.divergences.item() == worst[counts - 1][0]
+    assert [one["draws"] for one in made] == [20, 40, 80][:counts]
+    assert [one["tune"] for one in made] == [30, 60, 120][:counts]
+    np.testing.assert_allclose([one["target_accept"] for one in made], [0.98, 0.99, 0.995][:counts])
+    assert len({one["seed"] for one in made}) == counts
+    table = bm.coverage(found)
+    assert table.attrs["again"] == (counts > 1)
+
+
+def test_one_attempt_is_one(monkeypatch):
+    monkeypatch.setattr(calibration, "LEAST_ESS", 1000)
+    few = {**FEW, "n": 1, "draws": 20, "tune": 30}
+    assert bm.calibrate(STUDY, CELLS, simulate=simulated, **few).attempts.item() == 1
 
 
 def test_what_is_kept_of_other_simulated_data_is_not_taken(tmp_path, monkeypatch):
@@ -231,7 +264,9 @@ def test_constants_and_missing_truths_have_no_place():
         assert there.sel(quantity="total").values.tolist() == [True, False, False]
         assert not there.sel(quantity="fixed").any()
     two = xr.concat([found, found], "simulation").assign(
-        divergences=("simulation", [0, 0]), steps=("simulation", [7.0, 7.0])
+        divergences=("simulation", [0, 0]),
+        steps=("simulation", [7.0, 7.0]),
+        attempts=("simulation", [1, 1]),
     )
     assert list(bm.coverage(two).index) == ["cells", "total"]
     assert bm.coverage(two).notna().all(axis=None)
@@ -250,9 +285,6 @@ def test_plot_calibration(from_prior):
         bm.plot_calibration(from_prior, "deaths")
     with pytest.raises(bm.StudyError, match="two data sets at least"):
         bm.plot_calibration(from_prior.isel(simulation=[0]))
-
-
-# Its summary
 
 
 # Its summary
@@ -298,7 +330,7 @@ def test_what_cards_store(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     how = {"n": 2, "draws": 40, "seed": 1, "progress": False}
     table = calibration.recovery("emigration", STUDY.example(table=7), **how)
-    assert list(table.columns[-3:]) == ["simulations", "divergences", "steps"]
+    assert list(table.columns[-4:]) == ["simulations", "again", "divergences", "steps"]
     assert (table.simulations == 2).all()
     assert "log_density" in table.index
     assert "truth" not in table
