@@ -34,12 +34,15 @@ PRIOR = "persons_prior"  # truth from the prior, data through the graph
 # With these a foreign-born person counts as half a person, as in the report's interval of its
 # total (its design effect is 2.0).
 TOGETHER, SHARING = 3, 0.7
-PANEL: dict[str, Any] = {"persons": 6_000, "years": range(1996, 2000), "adults_together": TOGETHER}
+PERSONS = 6_000
+PANEL: dict[str, Any] = {"persons": PERSONS, "years": range(1996, 2000), "adults_together": TOGETHER}
 RUNS: dict[str, Mapping[str, Any]] = {
     # emigration as in the report, 1.3 and 9 percent: added to its logit
     "panels": {"n": 100, "classical": True},
     "panels_low": {"n": 50, "add": -1.22},
     "panels_high": {"n": 50, "add": 0.82},
+    # four times as many persons, a third of the report's: the prior says less
+    "panels_large": {"n": 100, "persons": 24_000},
     # every person counted as independent of all others
     "panels_independent": {"n": 50, "options": {"clustering": "none"}},
     # an assumption broken
@@ -68,7 +71,7 @@ def run(which: str) -> pd.DataFrame:
     truth = truth_of(how.get("scenario", "assumptions_hold"), how.get("add", 0.0))
 
     def panel(seed: int) -> xr.Dataset:
-        return simulate(truth, seed=seed, **PANEL)
+        return simulate(truth, seed=seed, **PANEL | {"persons": how.get("persons", PERSONS)})
 
     found = calibrate(
         STUDY, panel(SEED), n=how["n"], quantity="emigration", simulate=panel, draws=DRAWS,
