@@ -35,7 +35,11 @@ PRIOR = "persons_prior"  # truth from the prior, data through the graph
 # total (its design effect is 2.0).
 TOGETHER, SHARING = 3, 0.7
 PERSONS = 6_000
-PANEL: dict[str, Any] = {"persons": PERSONS, "years": range(1996, 2000), "adults_together": TOGETHER}
+PANEL: dict[str, Any] = {
+    "persons": PERSONS,
+    "years": range(1996, 2000),
+    "adults_together": TOGETHER,
+}
 RUNS: dict[str, Mapping[str, Any]] = {
     # emigration as in the report, 1.3 and 9 percent: added to its logit
     "panels": {"n": 100, "classical": True},
