@@ -87,7 +87,7 @@ class Model(Protocol):
     """``graph.py``: options are keyword-only, choices are ``Literal``.
 
     Parameters are made with ``priors.variable(name, *dims, support=...)``, hierarchical
-    effects with ``priors.centering`` and `bayesmig.priors.effects`; data, and everything
+    effects with ``priors.centering`` and `bayesmig.coordinates.effects`; data, and everything
     that may change between fits, enter as ``pm.Data``; the likelihood is observed
     distributions.  Nothing reads a file.
     """

@@ -58,7 +58,8 @@ class Spec:
     centered : bool, float or mapping
         For the scale of a hierarchy: how its effects are written, from non-centred
         (0, false) to centred (1, true), perhaps by label.  The posterior is the same;
-        only the sampler's geometry differs.
+        only the sampler's geometry differs.  Graphs that find their coordinates in the data
+        (``emigration``, ``social_capital``) do not ask for it.
 
     Examples
     --------
@@ -278,6 +279,7 @@ class PriorSet:
             variable = _create(spec, name, dims, model, transform)
             if name in self.given:
                 _check_numbers(name, spec, variable)
+                _centering(name, spec, dims, model)
         else:
             if stated is None and dims:
                 raise PriorError(f"prior of {name!r} must say dims={dims}")
@@ -292,36 +294,8 @@ class PriorSet:
         """
         import pymc as pm
 
-        model = pm.modelcontext(None)
-        labels = [list(model.coords[dim] or ()) for dim in dims]
-        how = getattr(self.specs[name], "centered", True)
-        values = _spread(name, "centered", how, labels)
-        if np.any((values < 0) | (values > 1)):
-            raise PriorError(f"prior of {name!r}, centered: must be in [0, 1], got {how!r}")
+        values = _centering(name, self.specs[name], dims, pm.modelcontext(None))
         return pm.Data(f"{name}_centered", values, dims=dims)
-
-
-def effects(name: str, scale: Any, centered: Any, *dims: str, mean: Any = 0.0) -> Any:
-    """Create normal effects in the active model, between non-centred and centred.
-
-    With c = ``centered``: raw ~ Normal(c mean, scale^c),
-    effect = mean + scale^(1 - c) (raw - c mean), whose density does not depend on c.
-    ``mean``, ``scale`` and ``centered`` must broadcast against the shape of ``dims``.
-
-    Examples
-    --------
-    >>> import pymc as pm
-    >>> from bayesmig.priors import effects
-    >>> with pm.Model(coords={"group": ["a", "b"]}) as model:
-    ...     effect = effects("effect", pm.LogNormal("scale"), 0.5, "group", mean=-2.0)
-    >>> [variable.name for variable in (*model.free_RVs, *model.deterministics)]
-    ['scale', 'effect_raw', 'effect']
-    """
-    import pymc as pm
-
-    raw = pm.Normal(f"{name}_raw", centered * mean, scale**centered, dims=dims)
-    effect = mean + scale ** (1 - centered) * (raw - centered * mean)
-    return pm.Deterministic(name, effect, dims=dims)
 
 
 def read_sets(path: Path, study: str = "") -> dict[str, PriorSet]:
@@ -538,6 +512,15 @@ def _is_family(candidate: object) -> bool:
     import pymc as pm
 
     return inspect.isclass(candidate) and issubclass(candidate, pm.Distribution)
+
+
+def _centering(name: str, spec: Any, dims: tuple[str, ...], model: pm.Model) -> np.ndarray:
+    """Spread the number over the labels of the dims."""
+    how = getattr(spec, "centered", True)
+    values = _spread(name, "centered", how, [list(model.coords[dim] or ()) for dim in dims])
+    if np.any((values < 0) | (values > 1)):
+        raise PriorError(f"prior of {name!r}, centered: must be in [0, 1], got {how!r}")
+    return values
 
 
 def _spread(name: str, key: str, number: Any, labels: list[list[Any]]) -> np.ndarray:

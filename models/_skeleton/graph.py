@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from bayesmig.priors import effects
+from bayesmig.coordinates import effects
 
 if TYPE_CHECKING:
     import pymc as pm

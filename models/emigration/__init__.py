@@ -12,5 +12,5 @@ study = Study(
     ),
     package=__name__,
     people=(),
-    sampling={"draws": 2000, "target_accept": 0.98},
+    sampling={"draws": 1000, "target_accept": 0.9},
 )

@@ -133,8 +133,8 @@ def design(data: xr.Dataset) -> Design:
         owner += [k] * (len(levels) - 1)
     coords = {"cell": [str(c) for c in data.cell.values], "component": list(OBSERVED)}
     if not factors:
-        nothing = np.zeros((0, 0))
-        return Design(coords, (), np.zeros(0, int), nothing, nothing)
+        without = np.zeros((data.sizes["cell"], 0))
+        return Design(coords, (), np.zeros(0, int), np.zeros((0, 0)), without)
     coords |= {
         "factor": list(factors),
         "level": labels,

@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from bayesmig.coordinates import effects_near
 from bayesmig.errors import StudyError
 from bayesmig.models.emigration import design as designs
 from bayesmig.models.emigration.data import OBSERVED
 from bayesmig.models.emigration.design import BY_LEVEL, FATES
-from bayesmig.priors import effects
+from bayesmig.models.emigration.geometry import geometry
 
 if TYPE_CHECKING:
     import pymc as pm
     import xarray as xr
 
     from bayesmig.models.emigration.design import Design, Observations
+    from bayesmig.models.emigration.geometry import Geometry
     from bayesmig.priors import PriorSet
 
 Residual = Literal["probability", "hazard"]
@@ -32,6 +34,8 @@ GenerationGap = Literal["zero", "prior"]
 
 OUTCOMES = ("emigrated", "died", "moved", "lost", "returned")
 ZERO = None  # a term that the report leaves out, and the graph too
+GAP = "generation_gap"
+LONG_RIDGE = {"draws": 4000, "target_accept": 0.95}
 
 
 def build(
@@ -93,7 +97,7 @@ def build(
     observed = designs.observations(data, residual_inflation)
     design = designs.design(data)
     with pm.Model(coords={"outcome": OUTCOMES, "fate": FATES, **design.coords}) as model:
-        hazard = pm.math.invlogit(_logits(priors, design))
+        hazard = pm.math.invlogit(_logits(priors, design, geometry(observed, design)))
         share = pm.Deterministic("share", _shares(hazard), dims=("cell", "fate"))
         returned = pm.Deterministic("return_immigration", hazard[:, 4], dims="cell")
 
@@ -104,7 +108,7 @@ def build(
             second = pm.Deterministic(
                 "second_generation_emigration", rates * pm.math.exp(ratio), dims="cell"
             )
-        gap = priors.variable("generation_gap") if generation_gap == "prior" else ZERO
+        gap = priors.variable(GAP) if generation_gap == "prior" else ZERO
         lost = (_lost_share if residual == "probability" else _lost_hazard)(share, second, gap)
         expected = {
             "non_match": 1 - share[:, 4],
@@ -117,32 +121,63 @@ def build(
     return model
 
 
-def _logits(priors: PriorSet, design: Design) -> Any:
+def sampling(model: pm.Model) -> dict[str, Any]:
+    """Return settings for a graph with a gap of the generations.
+
+    Nothing is observed of the gap, and all cells' emigration goes with it: a ridge that is long
+    and bent, on which a draw is worth little.
+    """
+    return dict(LONG_RIDGE) if GAP in model.named_vars else {}
+
+
+def _logits(priors: PriorSet, design: Design, near: Geometry) -> Any:
     """Logit hazards (cell, outcome): an intercept, zero-sum effects of the factors, a cell term.
 
-    The effects are written on an orthonormal basis of the vectors that sum to zero,
-    which is the density of a ZeroSumNormal, so that one variable serves all factors.
     With one factor its levels are the cells, and a cell term would say the same again.
     """
     import pymc as pm
 
-    logit = priors.variable("intercept", "outcome")
-    if design.factors:
-        scale = priors.variable("factor_scale", "factor", "outcome", support="positive")
-        which = pm.Data("contrast_factor", design.contrast_factor, dims="contrast")
-        centered = priors.centering("factor_scale", "factor", "outcome")
-        effect = effects("effect", scale[which], centered[which], "contrast", "outcome")
-        basis = pm.Data("level_contrast", design.level_contrast, dims=("level", "contrast"))
-        pm.Deterministic(
-            "level_effect", (basis[:, :, None] * effect[None]).sum(1), dims=("level", "outcome")
+    intercept = priors.variable("intercept", "outcome")
+    if not design.factors:
+        return intercept[None, :]
+    logit = intercept + _factors(priors, design, near, intercept)
+    if len(design.factors) == 1:
+        return logit
+    dims = ("cell", "outcome")
+    scale = priors.variable("cell_scale", "outcome", support="positive")
+    location = pm.Data("cell_location", near.location, dims=dims)
+    information = pm.Data("cell_information", near.information, dims=dims)
+    cell = effects_near("cell_logit", scale, location, information, *dims, mean=logit)
+    return pm.Deterministic("cell_logit", cell, dims=dims)
+
+
+def _factors(priors: PriorSet, design: Design, near: Geometry, intercept: Any) -> Any:
+    """What the levels of all factors add to the logits of each cell: (cell, outcome).
+
+    The effects are written on an orthonormal basis of the vectors that sum to zero, which is
+    the density of a ZeroSumNormal, so that one variable serves all factors.  Each outcome has
+    a basis of its own, in whose directions the data speak of the effects separately.
+    """
+    import pymc as pm
+
+    dims = ("contrast", "outcome")
+    scale = priors.variable("factor_scale", "factor", "outcome", support="positive")
+    which = pm.Data("contrast_factor", design.contrast_factor, dims="contrast")
+    away = intercept - pm.Data("intercept_location", near.intercept, dims="outcome")
+    lean = pm.Data("contrast_lean", near.lean, dims=dims)
+    location = pm.Data("contrast_location", near.contrast_location, dims=dims) - lean * away
+    information = pm.Data("contrast_information", near.contrast_information, dims=dims)
+    effect = effects_near("effect", scale[which], location, information, *dims)
+    by_level, by_cell = (
+        pm.Data(
+            f"{name}_contrast",
+            np.einsum("ij,jko->iko", basis, near.turn),
+            dims=(name, "contrast", "outcome"),
         )
-        cell_contrast = pm.Data("cell_contrast", design.cell_contrast, dims=("cell", "contrast"))
-        logit = logit + (cell_contrast[:, :, None] * effect[None]).sum(1)
-    if len(design.factors) > 1:
-        scale = priors.variable("cell_scale", "outcome", support="positive")
-        centered = priors.centering("cell_scale", "outcome")
-        return effects("cell_logit", scale, centered, "cell", "outcome", mean=logit)
-    return logit if design.factors else logit[None, :]
+        for name, basis in (("level", design.level_contrast), ("cell", design.cell_contrast))
+    )
+    pm.Deterministic("level_effect", (by_level * effect).sum(1), dims=("level", "outcome"))
+    return (by_cell * effect).sum(1)
 
 
 def _shares(hazard: Any) -> Any:

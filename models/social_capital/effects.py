@@ -13,6 +13,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
+from bayesmig.coordinates import standard_normal
 from bayesmig.errors import PriorError
 
 if TYPE_CHECKING:
@@ -191,15 +192,3 @@ def in_turn(name: str, pull: Any, weight: Any, size: int, dim: str) -> Any:
             own = own - row[:, before] * score
         found.append(standard_normal(f"{name}_{f + 1}", own, row[:, f], dim))
     return pt.stack(found, axis=1)
-
-
-def standard_normal(name: str, pull: Any, information: Any, *dims: str) -> Any:
-    """Create z ~ Normal(0, 1) in coordinates that suit the data.
-
-    If the data say of z that it is pull / information, with that information, then
-    z = (pull + sqrt(1 + information) raw) / (1 + information) has raw ~ Normal(0, 1) a
-    posteriori; a priori it is the normal that makes z standard.
-    """
-    width = 1 / pt.sqrt(1 + information)
-    raw = pm.Normal(f"{name}_raw", -pull * width, 1 / width, dims=dims)
-    return pull * width**2 + width * raw

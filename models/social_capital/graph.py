@@ -16,6 +16,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
+from bayesmig.coordinates import standard_normal
 from bayesmig.errors import DataWarning, PriorError
 from bayesmig.models.social_capital import effects, levels, multilevel
 from bayesmig.models.social_capital.contrasts import Contrasts
@@ -264,7 +265,7 @@ def _coefficients(
     location = pm.Data("stratum_location", near.centre[..., :last])
     distance = location - common[None, :, :last]
     pull, weight = scale * information * distance, scale**2 * information
-    score = effects.standard_normal("stratum", pull, weight, *by, "alternative", "varying")
+    score = standard_normal("stratum", pull, weight, *by, "alternative", "varying")
     deviation = scale * score
     if pooling == "partial":
         return common[None] + deviation

@@ -11,9 +11,9 @@ from __future__ import annotations
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
+from bayesmig.coordinates import effects
 from bayesmig.errors import StudyError
 from bayesmig.models.transnationalism.design import Design, design
-from bayesmig.priors import effects
 
 if TYPE_CHECKING:
     import pymc as pm

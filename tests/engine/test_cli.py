@@ -110,7 +110,11 @@ def test_priors_come_back_from_toml(shell, tmp_path, name):
 @pytest.mark.parametrize(
     ("study", "name", "what"),
     [
-        ("emigration", "no_pooling", "factor_scale, cell_scale"),
+        (
+            "emigration",
+            "no_pooling",
+            "factor_scale, cell_scale, draws=2000, target_accept=0.95",
+        ),
         ("snapshot", "ffk", "solitary_sojourn, circular_sojourn, sojourns='dirichlet'"),
     ],
 )

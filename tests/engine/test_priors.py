@@ -238,19 +238,20 @@ def test_a_list_in_the_order_of_the_labels(study, cells):
     np.testing.assert_array_equal(number(model, "intercept_mu"), [1, 2, 3, 4, 5])
 
 
-def test_centering_by_label(study, cells):
+def test_centering_by_label(study):
     centered = {"default": 1, "by_label": {"moved": 0, "lost": 0.5}}
     spec = {"dist": "HalfNormal", "sigma": 1, "centered": centered}
-    model = study.build(cells, {"cell_scale": spec})
-    assert list(number(model, "cell_scale_centered")) == [1, 1, 0, 0.5, 1]
+    with pm.Model(coords={"outcome": OUTCOMES}):
+        found = study.priors({"cell_scale": spec}).centering("cell_scale", "outcome")
+    assert list(found.get_value()) == [1, 1, 0, 0.5, 1]
 
 
-def test_centering_by_factor(study, cells):
+def test_centering_by_factor(study):
     """A scale has the labels of its own dims, factors among them, in all its numbers."""
     spec = {"dist": "HalfNormal", "sigma": 1, "centered": {"default": 1, "by_label": {"sex": 0}}}
-    model = study.build(cells, {"factor_scale": spec})
-    rows = [list(row) for row in number(model, "factor_scale_centered")]
-    assert rows == [[1] * 5, [0] * 5]  # origin, sex
+    with pm.Model(coords={"factor": ["origin", "sex"], "outcome": OUTCOMES}):
+        found = study.priors({"factor_scale": spec}).centering("factor_scale", "factor", "outcome")
+    assert found.get_value().tolist() == [[1] * 5, [0] * 5]
 
 
 @pytest.mark.parametrize("dims", ["outcome", ["outcome"], ("outcome",)], ids=repr)

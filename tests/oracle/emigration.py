@@ -103,7 +103,7 @@ def contrasts(data):
     ]
 
 
-def level_effects(data, point, priors):
+def level_effects(data, point):
     """Effect of each factor's levels on each logit: {(factor, level): [one per outcome]}."""
     effects = {}
     for f, (factor, levels) in enumerate(factors(data).items()):
@@ -112,17 +112,14 @@ def level_effects(data, point, priors):
             for c, (owner, k) in enumerate(contrasts(data)):
                 if owner != f:
                     continue
-                for o, outcome in enumerate(OUTCOMES):
-                    scale = float(point["factor_scale"][f][o])
-                    share = number(priors["factor_scale"]["centered"], outcome)
-                    effect = float(point["effect_raw"][c][o]) * scale ** (1 - share)
-                    effects[factor, level][o] += weight(number_of_level, k) * effect
+                for o in range(5):
+                    effects[factor, level][o] += weight(number_of_level, k) * point["effect"][c][o]
     return effects
 
 
-def pooled_logits(data, point, priors):
+def pooled_logits(data, point):
     """Logits that the intercept and the factors give each cell: a list of five for each."""
-    levels = level_effects(data, point, priors) if factors(data) else {}
+    levels = level_effects(data, point) if factors(data) else {}
     found = []
     for i in range(data.sizes["cell"]):
         row = [float(point["intercept"][o]) for o in range(5)]
@@ -133,25 +130,13 @@ def pooled_logits(data, point, priors):
     return found
 
 
-def hazards(data, point, priors):
+def hazards(data, point):
     """Chance of each outcome for those whom the fates before it have left: one dict a cell.
 
-    With two factors or more a cell departs from what they say by a normal error, and
-    the parameter lies between the standardised error and the logit itself.
+    With two factors or more a cell departs from what they say by an error of its own.
     """
-    found = []
-    for i, row in enumerate(pooled_logits(data, point, priors)):
-        cell = {}
-        for o, outcome in enumerate(OUTCOMES):
-            x = row[o]
-            if len(factors(data)) > 1:
-                scale = float(point["cell_scale"][o])
-                share = number(priors["cell_scale"]["centered"], outcome)
-                error = float(point["cell_logit_raw"][i][o]) - share * row[o]
-                x += error * scale ** (1 - share)
-            cell[outcome] = logistic(x)
-        found.append(cell)
-    return found
+    logits = point["cell_logit"] if len(factors(data)) > 1 else pooled_logits(data, point)
+    return [{outcome: logistic(row[o]) for o, outcome in enumerate(OUTCOMES)} for row in logits]
 
 
 # From hazards to what is printed
@@ -297,7 +282,6 @@ def residual_errors(cells, term_of, reference):
 def log_likelihood(
     data,
     point,
-    priors,
     *,
     residual="probability",
     second_generation="zero",
@@ -319,7 +303,7 @@ def log_likelihood(
     )
     gap = float(point["generation_gap"]) if generation_gap == "prior" else 0.0
     terms = []
-    for i, hazard in enumerate(hazards(data, point, priors)):
+    for i, hazard in enumerate(hazards(data, point)):
         second = 0.0
         if second_generation == "native_rates":
             second = native_rate(data, i) * math.exp(float(point["native_rate_log_ratio"]))
@@ -336,25 +320,25 @@ def log_likelihood(
 
 
 def log_prior(data, point, priors):
-    """Log densities of all parameters on their natural scale, summed."""
+    """Log densities of all parameters on their natural scale, summed.
+
+    ``effect`` are a factor's effects along `weight`, ``cell_logit`` the logits of the cells.
+    """
     total = 0.0
-    pooled = pooled_logits(data, point, priors)
+    pooled = pooled_logits(data, point)
     for o, outcome in enumerate(OUTCOMES):
         total += density(priors["intercept"], point["intercept"][o], outcome)
         for f, factor in enumerate(factors(data)):
             scale = point["factor_scale"][f][o]
             total += density(priors["factor_scale"], scale, factor, outcome)
-            share = number(priors["factor_scale"]["centered"], outcome)
             for c, (owner, _) in enumerate(contrasts(data)):
                 if owner == f:
-                    total += stats.norm.logpdf(point["effect_raw"][c][o], 0, scale**share)
+                    total += stats.norm.logpdf(point["effect"][c][o], 0, scale)
         if len(factors(data)) > 1:
             scale = point["cell_scale"][o]
             total += density(priors["cell_scale"], scale, outcome)
-            share = number(priors["cell_scale"]["centered"], outcome)
             for i in range(data.sizes["cell"]):
-                mean = share * pooled[i][o]
-                total += stats.norm.logpdf(point["cell_logit_raw"][i][o], mean, scale**share)
+                total += stats.norm.logpdf(point["cell_logit"][i][o], pooled[i][o], scale)
     for name in ("native_rate_log_ratio", "generation_gap"):
         if name in point:
             total += density(priors[name], point[name])

@@ -41,29 +41,90 @@ def name(value):
     return "table" + "+".join(map(str, value if isinstance(value, tuple) else [value]))
 
 
-def points(data, options, n, seed, priors=PRIORS):
+def points(data, options, n, seed):
     """Random parameters on their natural scale, ``n`` of them along the first axis."""
     rng = np.random.default_rng(seed)
-    drawn = [random_point(rng, data, options, priors) for _ in range(n)]
+    drawn = [random_point(rng, data, options) for _ in range(n)]
     return {key: np.array([point[key] for point in drawn]) for key in drawn[0]}
 
 
-def random_point(rng, data, options, priors):
+def random_point(rng, data, options):
     levels = oracle.factors(data)
     point = {"intercept": rng.normal([-3.4, -5.0, -1.8, -1.6, -4.6], 0.7)}
     if levels:
         point["factor_scale"] = rng.lognormal(-1, 0.5, (len(levels), 5))
-        point["effect_raw"] = rng.normal(0, 0.5, (len(oracle.contrasts(data)), 5))
+        point["effect"] = rng.normal(0, 0.5, (len(oracle.contrasts(data)), 5))
     if len(levels) > 1:
-        shares = [oracle.number(priors["cell_scale"]["centered"], o) for o in oracle.OUTCOMES]
-        means = np.array(shares) * oracle.pooled_logits(data, point, priors)
         point["cell_scale"] = rng.lognormal(-1, 0.5, 5)
-        point["cell_logit_raw"] = rng.normal(means, point["cell_scale"] ** np.array(shares))
+        point["cell_logit"] = rng.normal(oracle.pooled_logits(data, point), point["cell_scale"])
     if options.get("second_generation") == "native_rates":
         point["native_rate_log_ratio"] = rng.normal(2, 1)  # large enough to be seen
     if options.get("generation_gap") == "prior":
         point["generation_gap"] = rng.normal(0, 0.3)
     return point
+
+
+# The graph's coordinates.  They choose themselves by the data; that effects and cells are linear
+# in them is all that is known of them here.
+
+
+def effects_of(model, point):
+    """Effects at the origin of their coordinates (point, level, outcome), and a unit's change."""
+    size = len(model.coords["contrast"])
+
+    def at_coordinates(raw):
+        raw = np.tile(raw, (len(point["intercept"]), 1, 1))
+        return evaluate.derived(model, {**point, "effect_raw": raw})["level_effect"]
+
+    start = at_coordinates(np.zeros((size, 5)))
+    units = [np.outer(one, np.ones(5)) for one in np.eye(size)]
+    return start, np.stack([at_coordinates(unit) - start for unit in units], axis=-1)
+
+
+def cells_of(model, point):
+    """Logits of the cells at the origin of their coordinates, and how much a unit changes."""
+    shape = (len(point["intercept"]), len(model.coords["cell"]), 5)
+    start, one = (
+        evaluate.derived(model, {**point, "cell_logit_raw": np.full(shape, value)})["cell_logit"]
+        for value in (0.0, 1.0)
+    )
+    return start, one - start
+
+
+def in_coordinates(model, data, natural):
+    """The points as the graph has them, and the log of how much of the one is in the other."""
+    point = {k: v for k, v in natural.items() if k not in ("effect", "cell_logit")}
+    volume = np.zeros(len(point["intercept"]))
+    if "effect" in natural:
+        start, change = effects_of(model, point)
+        raw = np.zeros_like(natural["effect"])
+        for i, o in np.ndindex(len(raw), 5):
+            wanted = list(oracle.level_effects(data, at(natural, i)).values())
+            away = np.array(wanted)[:, o] - start[i, :, o]
+            raw[i, :, o] = np.linalg.lstsq(change[i, :, o], away)[0]
+            volume[i] += np.linalg.slogdet(change[i, :, o].T @ change[i, :, o])[1] / 2
+        point["effect_raw"] = raw
+    if "cell_logit" in natural:
+        start, change = cells_of(model, point)
+        point["cell_logit_raw"] = (natural["cell_logit"] - start) / change
+        volume += np.log(change).sum(axis=(1, 2))
+    return point, volume
+
+
+def out_of_coordinates(model, data, point):
+    """The points on their natural scale, and the same log."""
+    found = evaluate.derived(model, point)
+    natural = {k: v for k, v in point.items() if not k.endswith("_raw")}
+    place = {label: i for i, label in enumerate(model.coords["level"])}
+    natural["effect"] = np.zeros_like(point["effect_raw"])
+    factors = list(oracle.factors(data).items())
+    for c, (f, k) in enumerate(oracle.contrasts(data)):
+        name, levels = factors[f]
+        for number, level in enumerate(levels):
+            effect = found["level_effect"][:, place[f"{name} {level}"]]
+            natural["effect"][:, c] += oracle.weight(number, k) * effect
+    natural["cell_logit"] = found["cell_logit"]
+    return natural, in_coordinates(model, data, natural)[1]
 
 
 EXACT = {"rtol": 1e-10, "atol": 1e-10}
@@ -88,12 +149,13 @@ def at(point, i):
 def test_log_likelihood(study, table, options):
     data = study.example(table=table)
     point = points(data, options, n=5, seed=1)
-    found = study.log_likelihood(data, point, **options)
+    own, _ = in_coordinates(study.build(data, **options), data, point)
+    found = study.log_likelihood(data, own, **options)
     assert found.dims == ("draw", "cell", "component")
     assert list(found.component.values) == oracle.COMPONENTS
     zero = printed_as_zero(data)
     for i in range(5):
-        wanted = oracle.log_likelihood(data, at(point, i), PRIORS, **options)
+        wanted = oracle.log_likelihood(data, at(point, i), **options)
         np.testing.assert_allclose(found[i].values[~zero], np.array(wanted)[~zero], **EXACT)
         np.testing.assert_allclose(found[i].values[zero], np.array(wanted)[zero], **CENSORED)
 
@@ -121,18 +183,20 @@ def unconstrained(point):
 
 
 def log_density(data, point, priors, options):
-    likelihood = np.sum(oracle.log_likelihood(data, point, priors, **options))
+    likelihood = np.sum(oracle.log_likelihood(data, point, **options))
     return likelihood + oracle.log_prior(data, point, priors) + oracle.log_jacobian(point)
 
 
 @pytest.mark.parametrize(("table", "which", "options"), TOTALS, ids=name)
 def test_total_log_density(study, table, which, options):
     data, priors = study.example(table=table), oracle.prior_set(which)
-    logp = study.build(data, which, **options).compile_logp(mode="FAST_COMPILE")
-    point = points(data, options, n=5, seed=2, priors=priors)
+    model = study.build(data, which, **options)
+    logp = model.compile_logp(mode="FAST_COMPILE")
+    point = points(data, options, n=5, seed=2)
+    own, volume = in_coordinates(model, data, point)
     for i in range(5):
-        wanted = log_density(data, at(point, i), priors, options)
-        np.testing.assert_allclose(logp(unconstrained(at(point, i))), wanted, rtol=1e-10)
+        wanted = log_density(data, at(point, i), priors, options) + volume[i]
+        np.testing.assert_allclose(logp(unconstrained(at(own, i))), wanted, rtol=1e-10)
 
 
 @pytest.mark.parametrize("options", [PAPER, *LOOSENED], ids=name)
@@ -141,21 +205,26 @@ def test_gradient_against_finite_differences_of_the_oracle(study, options):
     model = study.build(data, **options)
     dlogp = model.compile_dlogp(mode="FAST_COMPILE")
     for seed in (3, 4):
-        point = at(points(data, options, n=1, seed=seed), 0)
-        wanted, step = [], 1e-5
+        own, _ = in_coordinates(model, data, points(data, options, n=1, seed=seed))
+        moved, step = [], 1e-5
         for variable in model.free_RVs:
-            key = variable.name
-            for place in np.ndindex(np.shape(point[key])):
-                sides = []
+            for place in np.ndindex(own[variable.name].shape[1:]):
                 for sign in (1, -1):
-                    moved = {**point, key: np.array(point[key], dtype=float)}
-                    if key.endswith("_scale"):
-                        moved[key][place] *= math.exp(sign * step)
+                    side = {key: np.array(value[0]) for key, value in own.items()}
+                    if variable.name.endswith("_scale"):
+                        side[variable.name][place] *= math.exp(sign * step)
                     else:
-                        moved[key][place] += sign * step
-                    sides.append(log_density(data, moved, PRIORS, options))
-                wanted.append((sides[0] - sides[1]) / (2 * step))
-        np.testing.assert_allclose(dlogp(unconstrained(point)), wanted, rtol=1e-5, atol=1e-4)
+                        side[variable.name][place] += sign * step
+                    moved.append(side)
+        sides = {key: np.array([side[key] for side in moved]) for key in own}
+        natural, volume = out_of_coordinates(model, data, sides)
+        total = [
+            log_density(data, at(natural, i), PRIORS, options) + volume[i]
+            for i in range(len(moved))
+        ]
+        wanted = (np.array(total[::2]) - np.array(total[1::2])) / (2 * step)
+        found = dlogp(unconstrained(at(own, 0)))
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("table", [(10, 11), 13, 14], ids=name)
@@ -163,10 +232,10 @@ def test_levels_of_each_factor_sum_to_zero(study, table):
     data = study.example(table=table)
     point = points(data, {}, n=5, seed=5)
     model = study.build(data)
-    found = evaluate.derived(model, point)["level_effect"]
+    found = evaluate.derived(model, in_coordinates(model, data, point)[0])["level_effect"]
     labels = [tuple(label.split(" ", 1)) for label in model.coords["level"]]
     for i in range(5):
-        effects = oracle.level_effects(data, at(point, i), PRIORS)
+        effects = oracle.level_effects(data, at(point, i))
         assert labels == list(effects)
         np.testing.assert_allclose(found[i], list(effects.values()), rtol=1e-10, atol=1e-12)
     for factor in oracle.factors(data):
@@ -177,24 +246,26 @@ def test_levels_of_each_factor_sum_to_zero(study, table):
 
 def test_effects_have_the_density_of_a_zero_sum_normal(study):
     data = study.example(table=13)  # one factor of 14 levels
-    point = points(data, {}, n=1, seed=6)
-    values = evaluate.derived(study.build(data), point)
+    model = study.build(data)
+    own, volume = in_coordinates(model, data, points(data, {}, n=1, seed=6))
+    values = evaluate.derived(model, own)["level_effect"][0]
+    wanted = volume[0]
     for o in range(5):
-        scale = point["factor_scale"][0, 0, o]
-        zero_sum = pm.ZeroSumNormal.dist(sigma=scale, shape=(14,))
-        wanted = pm.logp(zero_sum, values["level_effect"][0, :, o]).eval(mode="FAST_COMPILE")
-        found = stats.norm.logpdf(values["effect"][0, :, o], 0, scale).sum()
-        assert found == pytest.approx(wanted, rel=1e-10)
+        zero_sum = pm.ZeroSumNormal.dist(sigma=own["factor_scale"][0, 0, o], shape=(14,))
+        wanted += pm.logp(zero_sum, values[:, o]).eval(mode="FAST_COMPILE")
+    found = evaluate.log_prior(model, own)["effect_raw"].sum()
+    assert found == pytest.approx(wanted, rel=1e-10)
 
 
 @pytest.mark.parametrize("table", [4, 5, 13, (10, 11)], ids=name)
 def test_shares_are_the_five_fates(study, table):
     data = study.example(table=table)
     point = points(data, {}, n=5, seed=7)
-    values = evaluate.derived(study.build(data), point)
+    model = study.build(data)
+    values = evaluate.derived(model, in_coordinates(model, data, point)[0])
     np.testing.assert_allclose(values["share"].sum(axis=-1), 1, rtol=1e-12)
     for i in range(5):
-        for j, hazard in enumerate(oracle.hazards(data, at(point, i), PRIORS)):
+        for j, hazard in enumerate(oracle.hazards(data, at(point, i))):
             wanted = [oracle.shares(hazard)[fate] for fate in oracle.FATES]
             np.testing.assert_allclose(values["share"][i, j], wanted, rtol=1e-10)
             assert values["return_immigration"][i, j] == pytest.approx(hazard["returned"])
@@ -264,7 +335,7 @@ def test_gap_is_on_the_logit_of_what_is_equal_in_both_generations(study, gap):
 @pytest.mark.parametrize("residual", ["probability", "hazard"])
 def test_what_the_report_assumes_is_a_limit_of_the_priors(study, residual):
     data = study.example(table=(10, 11))
-    point = points(data, {}, n=5, seed=8)
+    point, _ = in_coordinates(study.build(data), data, points(data, {}, n=5, seed=8))
     report = study.log_likelihood(data, point, residual=residual)
     no_gap = {**point, "generation_gap": np.zeros(5)}
     no_emigration = {**point, "native_rate_log_ratio": np.full(5, -40.0)}
@@ -280,8 +351,9 @@ def test_what_the_report_assumes_is_a_limit_of_the_priors(study, residual):
 def test_equation_11_gives_back_the_share_that_emigrates(study):
     """Not-followed-up shares, put through the report's estimator, return the emigrants."""
     data = study.example(table=(10, 11))
-    point = points(data, {}, n=5, seed=9)
-    share = evaluate.derived(study.build(data), point)["share"]
+    model = study.build(data)
+    point, _ = in_coordinates(model, data, points(data, {}, n=5, seed=9))
+    share = evaluate.derived(model, point)["share"]
     rng = np.random.default_rng(9)
     for e, d, moved, lost, followed in share.reshape(-1, 5):
         u_f, m_f = 1 - followed, moved / (1 - e - d)
@@ -357,7 +429,7 @@ def test_expected_components_are_the_report_s_without_its_emigration(study):
         coords={"cell": data.cell, "fate": oracle.FATES},
     )
     found = expected_components(truth)
-    for i, hazard in enumerate(oracle.hazards(data, at(point, 0), PRIORS)):
+    for i, hazard in enumerate(oracle.hazards(data, at(point, 0))):
         wanted = oracle.expected(hazard, "probability")
         for component in oracle.COMPONENTS:
             value = float(found.sel(component=component)[i])

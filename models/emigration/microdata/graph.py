@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from bayesmig.coordinates import effects
 from bayesmig.errors import DataError
 from bayesmig.models.emigration.design import FATES
 from bayesmig.models.emigration.graph import ZERO, GenerationGap, Residual, SecondGeneration
 from bayesmig.models.emigration.microdata.counts import design as designs
 from bayesmig.models.emigration.microdata.counts.design import OUTCOMES
 from bayesmig.models.emigration.microdata.counts.lookup import lookup, scatter
-from bayesmig.priors import effects
 
 if TYPE_CHECKING:
     import pymc as pm

@@ -14,13 +14,13 @@ import pytensor.tensor as pt
 from pymc.distributions.dist_math import normal_lcdf
 from pymc.math import logdiffexp
 
+from bayesmig.coordinates import effects
 from bayesmig.models.transnationalism.second_generation.design import (
     Balanced,
     Design,
     design,
     pairs,
 )
-from bayesmig.priors import effects
 
 if TYPE_CHECKING:
     import xarray as xr

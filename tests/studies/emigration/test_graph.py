@@ -9,7 +9,6 @@ import math
 import numpy as np
 import pytest
 from lazily import lazily
-from oracle import emigration as oracle
 
 import bayesmig as bm
 from bayesmig import evaluate
@@ -115,7 +114,6 @@ def test_names_and_dims(built, table, options):
     if len(FACTORS[table]) > 0:
         drawn["factor_scale"] = ("factor", "outcome")
         drawn["effect_raw"] = ("contrast", "outcome")
-        derived["effect"] = ("contrast", "outcome")
         derived["level_effect"] = ("level", "outcome")
     if len(FACTORS[table]) > 1:
         drawn["cell_scale"] = ("outcome",)
@@ -376,9 +374,9 @@ def test_prior_draws_follow_the_priors(study):
 def test_derived_are_those_that_follow_from_what_is_given(study):
     model = study.build(example(study, "10+11"))
     draws = evaluate.prior_draws(model, draws=3, seed=1)
-    given = {key: draws[key] for key in ("factor_scale", "effect_raw")}
+    given = {key: draws[key] for key in ("intercept", "factor_scale", "effect_raw")}
     found = evaluate.derived(model, given)
-    assert set(found) == {"effect", "level_effect"}
+    assert set(found) == {"level_effect"}
     for key, value in found.items():
         np.testing.assert_allclose(value, draws[key], rtol=1e-12)
 
@@ -442,9 +440,8 @@ CHOSEN = {
     "factor_scale": {
         "dist": "HalfNormal",
         "sigma": {"default": 1, "by_label": {"sex": 2}},
-        "centered": {"default": 1, "by_label": {"lost": 0}},
     },
-    "cell_scale": {"dist": "Gamma", "alpha": 2, "beta": 3, "centered": 0.5},
+    "cell_scale": {"dist": "Gamma", "alpha": 2, "beta": 3},
     "native_rate_log_ratio": {"dist": "Laplace", "mu": 1, "b": 2},
     "generation_gap": {"dist": "Uniform", "lower": -2, "upper": 2},
 }
@@ -462,22 +459,9 @@ def test_log_prior_against_scipy(study):
         "cell_scale": stats.gamma.logpdf(point["cell_scale"], 2, scale=1 / 3),
         "native_rate_log_ratio": stats.laplace.logpdf(point["native_rate_log_ratio"], 1, 2),
         "generation_gap": np.full(6, -math.log(4)),
-        # one contrast for each of the two factors, centred but for "lost"
-        "effect_raw": stats.norm.logpdf(
-            point["effect_raw"], 0, point["factor_scale"] ** [1, 1, 1, 0, 1]
-        ),
     }
     for key, value in wanted.items():
         np.testing.assert_allclose(found[key], value, rtol=1e-9, err_msg=key)
-    half = [
-        stats.norm.logpdf(
-            point["cell_logit_raw"][i],
-            0.5 * np.array(oracle.pooled_logits(data, at(point, i), CHOSEN)),
-            np.sqrt(point["cell_scale"][i]),
-        )
-        for i in range(6)
-    ]
-    np.testing.assert_allclose(found["cell_logit_raw"], half, rtol=1e-9)
 
 
 # Points that do not determine what is asked
