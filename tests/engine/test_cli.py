@@ -113,7 +113,7 @@ def test_priors_come_back_from_toml(shell, tmp_path, name):
         (
             "emigration",
             "no_pooling",
-            "factor_scale, cell_scale, draws=2000, target_accept=0.95",
+            "factor_scale, cell_scale, draws=4000, target_accept=0.95",
         ),
         ("snapshot", "ffk", "solitary_sojourn, circular_sojourn, sojourns='dirichlet'"),
     ],
