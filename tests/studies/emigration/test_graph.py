@@ -11,8 +11,9 @@ import pytest
 from lazily import lazily
 
 import bayesmig as bm
-from bayesmig import evaluate
+from bayesmig import evaluate, ready
 from bayesmig.compiled import CompiledGraph
+from bayesmig.models.emigration import graph
 
 stats = lazily("scipy.stats")
 
@@ -502,3 +503,14 @@ def test_a_point_of_another_graph(study):
     point = {"intercept": np.zeros(5), "slope": 1.0}
     with pytest.raises(bm.StudyError, match=r"no variable 'slope'; it has .*intercept"):
         study.log_likelihood(data, point)
+
+
+@pytest.mark.parametrize("residual", ["probability", "hazard"])
+def test_a_gap_of_the_generations_asks_for_more_draws(study, residual):
+    """Whoever asks for it by option, too; a prior set's own settings win."""
+    data = example(study, "7")
+    assert graph.sampling(study.build(data, residual=residual)) == {}
+    own = ready.build(study, data, residual=residual, generation_gap="prior").sampling
+    assert own == {"draws": 4000, "target_accept": 0.95}
+    small = ready.build(study, data, "generation_gap", residual=residual).sampling
+    assert small == {"draws": 4000, "target_accept": 0.9}

@@ -45,18 +45,7 @@ def test_default_settings_sample_well(name):
     assert (table["leapfrog steps a draw"] <= 15).all()
 
 
-STUCK = pytest.mark.xfail(
-    strict=True, reason="one of 300 chains is stuck, where a rate near 0 is printed as 0 (card)"
-)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=STUCK if name == "second_generation" else ())
-        for name in recovery.RUNS
-    ],
-)
+@pytest.mark.parametrize("name", recovery.RUNS)
 def test_calibrations_are_of_200_surveys(name):
     table = TABLES.read(f"calibration/{name}")
     assert (table.simulations >= 200).all()
