@@ -79,7 +79,7 @@ def run(which: str) -> pd.DataFrame:
 
     found = calibrate(
         STUDY, panel(SEED), n=how["n"], quantity="emigration", simulate=panel, draws=DRAWS,
-        tune=DRAWS, seed=SEED, keep=KEPT, **how.get("options", {}),
+        tune=DRAWS, attempts=1, seed=SEED, keep=KEPT, **how.get("options", {}),
     )  # fmt: skip
     tables = {"posterior": _posterior(found)}
     if how.get("classical"):
