@@ -47,11 +47,12 @@ def effects_near(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import pymc as pm
     >>> from bayesmig.coordinates import effects_near
+    >>> location, information = np.array([0.3, -0.1]), np.array([50.0, 0.0])
     >>> with pm.Model(coords={"group": ["a", "b"]}) as model:
-    ...     scale = pm.LogNormal("scale")
-    ...     effect = effects_near("effect", scale, [0.3, -0.1], [50.0, 0.0], "group")
+    ...     effect = effects_near("effect", pm.LogNormal("scale"), location, information, "group")
     >>> [variable.name for variable in model.free_RVs]
     ['scale', 'effect_raw']
     """
@@ -68,10 +69,11 @@ def standard_normal(name: str, pull: Any, information: Any, *dims: str) -> Any:
 
     Examples
     --------
+    >>> import numpy as np
     >>> import pymc as pm
     >>> from bayesmig.coordinates import standard_normal
     >>> with pm.Model(coords={"group": ["a", "b"]}) as model:
-    ...     z = standard_normal("z", [2.0, 0.0], [4.0, 0.0], "group")
+    ...     z = standard_normal("z", np.array([2.0, 0.0]), np.array([4.0, 0.0]), "group")
     >>> [variable.name for variable in model.free_RVs]
     ['z_raw']
     """

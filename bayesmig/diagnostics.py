@@ -78,7 +78,7 @@ def problems(fitted: xr.DataTree) -> list[str]:
     --------
     >>> import bayesmig as bm
     >>> bm.problems(fit)[-1]  # of 2 chains of 300 draws
-    'try longer chains (draws=1200, tune=600)'
+    'try longer chains (draws=900, tune=600)'
     """
     found, words = attrs.unpack(fitted.attrs, "diagnostics", dict), []
     if fitted.attrs["interrupted"]:

@@ -136,7 +136,7 @@ def fit(
     --------
     >>> import bayesmig as bm
     >>> study = bm.load_study("emigration")
-    >>> fit = bm.fit(study, study.example(table=7), draws=500, tune=500, progress=False)
+    >>> fit = bm.fit(study, study.example(table=7), progress=False)
     >>> fit["estimands"]["emigration"].dims
     ('chain', 'draw', 'cell')
     """

@@ -221,7 +221,7 @@ class PriorSet:
         >>> import bayesmig as bm
         >>> study = bm.load_study("emigration")
         >>> study.priors("no_pooling").differences(study.priors())
-        ['factor_scale', 'cell_scale']
+        ['factor_scale', 'cell_scale', 'draws=4000', 'target_accept=0.95']
         """
         every = (*self.specs, *(name for name in other.specs if name not in self.specs))
         found = [n for n in every if self.specs.get(n) != other.specs.get(n)]
