@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -126,8 +127,8 @@ def calibrate(
     Exception
         What a refit ended in, once all others have run (and are kept).
     StudyError
-        If the graph observes what other data cannot take the place of, or for a quantity that the
-        study has not.
+        If the graph observes what other data cannot take the place of, for a quantity that the
+        study has not, or for no attempt.
 
     Returns
     -------
@@ -151,6 +152,8 @@ def calibrate(
     (2, 8)
     """
     study = load_study(study) if isinstance(study, str) else study
+    if not isinstance(attempts, Integral) or attempts < 1:
+        raise StudyError(f"attempts must be a whole number, 1 or more, got {attempts!r}")
     if simulate is None:  # the graph is refitted to what it draws: it must hold all of it
         options = {**options, **study.simulating}
     built = build(study, data, priors, **options)
