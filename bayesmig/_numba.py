@@ -184,6 +184,35 @@ def compiled_address(function: Any) -> tuple[Any, int]:
     return signature, result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
 
 
+def c_function(
+    name: str, source: str, scope: dict[str, Any], signature: Any, key: tuple[Any, ...] = ()
+) -> Any:
+    """Compile a C function from its source, or find it where PyTensor keeps what it compiled.
+
+    Parameters
+    ----------
+    name, source : str
+        Of one function.
+    scope : dict
+        What it calls by name.
+    signature : numba signature
+    key : tuple
+        All that the machine code depends on beside the source: versions, types in the scope.
+
+    Returns
+    -------
+    CFunc
+    """
+    import numba
+    from pytensor.configdefaults import config
+    from pytensor.link.numba.cache import compile_numba_function_src
+
+    kept = hashlib.sha256(repr((source, key, numba.__version__)).encode()).hexdigest()
+    scope = {"__name__": __name__, **scope}  # numba looks for a module of what it kept
+    function = compile_numba_function_src(source, name, scope, scope, cache_key=f"bayesmig_{kept}")
+    return numba.cfunc(signature, cache=bool(config.numba__cache))(function)
+
+
 def seal_compile_cache(tell: Callable[[str], None]) -> Path:
     """Let numba end what it caches in a checksum, and compile anew what is damaged.
 

@@ -3,10 +3,9 @@
 PyTensor caches the compiled gradient on disk and reloads it in a fraction of a
 second; what nutpie compiles around it is compiled anew in every process, with the
 whole gradient inlined.  Here the gradient is reached through a function pointer
-instead: the glue knows only the types of its arguments, and compiles in under a
-second.  Sizes, data and the numbers of the priors are read from a table at run
-time, so that the same compiled graph samples any data set and any priors of the
-same families.
+instead: the glue knows only the types of its arguments, and is kept beside it.
+Sizes, data and the numbers of the priors are read from a table at run time, so that
+the same compiled graph samples any data set and any priors of the same families.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
 JITTER = (1.0, 0.3, 0.1, 0.03, 0.01)  # of starting points, tried in this order
 STARTS = 20  # points tried with each
+GLUE = 1  # version of the functions for nutpie, which are kept on disk
 MEMORY = 8  # compiled graphs kept in this process, the newest first
 # Settings of nutpie with which draws are not of the posterior.  A trajectory that goes on after it
 # has turned is not as likely to be taken backwards: of Table 4 of `emigration` with a gap of the
@@ -405,28 +405,23 @@ def _make_glue(
     The table it is handed holds, for each argument, where its numbers are (an offset
     into the point for free variables, an address for the others) and its shape.
     """
-    from numba import carray, cfunc, types
+    from numba import carray, types
 
     gradient(*points, *values)  # compiles, or loads from PyTensor's cache
-    signature, address = _numba.compiled_address(gradient)
+    taken, address = _numba.compiled_address(gradient)
     # a function that PyTensor caches takes all its arguments as one, any other as they are
-    together = isinstance(signature.args[0], types.BaseTuple)
-    arguments = signature.args
+    together = isinstance(taken.args[0], types.BaseTuple)
+    arguments = taken.args
     if together:
-        arguments = (types.BaseTuple.from_types(tuple(signature.args[0].types)),)
-    called = types.FunctionType(signature.return_type(*arguments))
+        arguments = (types.BaseTuple.from_types(tuple(taken.args[0].types)),)
+    called = types.FunctionType(taken.return_type(*arguments))
 
-    source = _glue_source(points, values, together)
-    scope = {
-        "np": np,
-        "carray": carray,
-        "pointer": _pointer(),
-        "function_at": _function_at(called),
-    }
-    exec(source, scope)
-    word = types.uintp
-    c_function = cfunc(types.int64(types.uint64, word, word, word, word))(scope["density"])
-    return c_function, address
+    scope = {"np": np, "carray": carray, "pointer": _pointer()}
+    scope["function_at"] = _function_at(called)
+    source, word = _glue_source(points, values, together), types.uintp
+    signature = types.int64(types.uint64, word, word, word, word)
+    key = (GLUE, str(called))
+    return _numba.c_function("density", source, scope, signature, key), address
 
 
 def _glue_source(
@@ -496,22 +491,24 @@ def _function_at(called: Any) -> Any:
     return function_at
 
 
+COPY = """
+def copy(dim, expanded, x, out, user):
+    source = carray(pointer(x), (int(dim),), np.float64)
+    target = carray(pointer(out), (int(dim),), np.float64)
+    for i in range(int(dim)):
+        target[i] = source[i]
+    return 0
+"""
+
+
 @cache
 def _copy_function() -> Any:
-    """Compile, once in a process, the function that hands a draw back as it is."""
-    from numba import carray, cfunc, types
+    """Return the function that hands a draw back as it is."""
+    from numba import carray, types
 
-    pointer, word = _pointer(), types.uintp
-
-    @cfunc(types.int64(types.uint64, types.uint64, word, word, word))
-    def copy(dim: Any, expanded: Any, x: Any, out: Any, user: Any) -> int:
-        source = carray(pointer(x), (int(dim),), np.float64)
-        target = carray(pointer(out), (int(dim),), np.float64)
-        for i in range(int(dim)):
-            target[i] = source[i]
-        return 0
-
-    return copy
+    scope, word = {"np": np, "carray": carray, "pointer": _pointer()}, types.uintp
+    signature = types.int64(types.uint64, types.uint64, word, word, word)
+    return _numba.c_function("copy", COPY, scope, signature, (GLUE,))
 
 
 def _start(density: NativeDensity, seed: int) -> np.ndarray:

@@ -688,3 +688,22 @@ def test_a_graph_is_compiled_without_pytensor_s_cache():
         ready, reused = compiled.compile_graph(model)
     assert not reused
     assert_same_density(ready.bind(model, seed=0), model)
+
+
+def test_what_nutpie_calls_is_kept_for_the_next_process():
+    """The source and the types of what it calls tell one from another."""
+    import uuid
+
+    from numba import types
+
+    from bayesmig._numba import c_function
+
+    def made(source, *key):
+        function = c_function("double", source, {}, types.int64(types.int64), key)
+        return function.ctypes(4), function.cache_hits
+
+    source = f"def double(x):\n    return 2 * x  # {uuid.uuid4()}\n"
+    assert made(source) == (8, 0)
+    assert made(source) == (8, 1)
+    assert made(source, "another type") == (8, 0)
+    assert made(source.replace("2 * x", "3 * x")) == (12, 0)
