@@ -389,11 +389,12 @@ def _compile_density(model: pm.Model) -> Any:
     discrete = [v.name for v in model.value_vars if not v.type.dtype.startswith("float")]
     if discrete:
         raise StudyError(f"NUTS samples continuous parameters only; discrete: {discrete}")
-    logp, _ = _density(model)
     values = model.value_vars
-    gradients: list[Any] = pt.grad(logp, values)  # type: ignore[assignment]  # a list for a list
-    outputs = [logp, *gradients]
-    with config.change_flags(numba__fastmath=False):
+    # of no node of this graph will anybody ask where in the code it was made
+    with config.change_flags(numba__fastmath=False, traceback__limit=0):
+        logp, _ = _density(model)
+        gradients: list[Any] = pt.grad(logp, values)  # type: ignore[assignment]  # a list for a list
+        outputs = [logp, *gradients]
         return compile_pymc(values, outputs, mode="NUMBA", on_unused_input="ignore")
 
 
