@@ -89,18 +89,10 @@ cards: $(READY)
 	$(RUN) -m bayesmig.stored models/*/
 
 # seconds to the first draw and to compile, cold and warm; the snapshot model, the multinomial logit
-# (with several columns of groups, too; of a million people) and counted persons against peers
+# (with several columns of groups, too; of a million people) and counted persons against peers; all of
+# it stored, with machine, versions and commit, and put into docs/speed.md
 bench: $(READY)
-	$(RUN) benchmarks/start.py
-	$(RUN) benchmarks/compiling.py
-	$(RUN) benchmarks/snapshot.py
-	$(RUN) benchmarks/logit_kernel.py
-	$(RUN) benchmarks/multinomial_logit.py
-	$(RUN) benchmarks/multilevel.py
-	$(RUN) benchmarks/scale.py
-	$(RUN) benchmarks/emigration_microdata.py
-	$(RUN) benchmarks/persons.py
-	$(RUN) benchmarks/refits.py
+	$(RUN) benchmarks/run.py
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null || \

@@ -24,7 +24,7 @@ from bayesmig.saving import installed
 
 NOT_CODE = tuple(
     f":(exclude,top){path}"
-    for path in ("*/calibration/*.csv", "*/results/*.csv", "benchmarks/*.json")
+    for path in ("*/calibration/*.csv", "*/results/*", "benchmarks/*.json", "docs/speed.md")
 )
 SAMPLING = ("pymc", "pytensor", "nutpie", "numba", "numpy")
 RAN, PICTURE = "calibration/", "calibration.png"
@@ -82,15 +82,7 @@ class Stored:
 
     def origin(self, module: str, arguments: Sequence[str], seed: int) -> Origin:
         """Say what is about to make a table: before it runs, while files are what they were."""
-
-        def git(*words: str) -> str:
-            run = ["git", *words]
-            done = subprocess.run(run, cwd=self.folder, capture_output=True, text=True, check=False)
-            return done.stdout.strip()
-
-        changed = git("diff", "--name-only", "HEAD", "--", ":/", *NOT_CODE)
-        commit = git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
-        versions = ", ".join(f"{name} {installed(name)}" for name in SAMPLING)
+        commit, versions = code_commit(self.folder), sampling_versions()
         return Origin(" ".join(["python -m", module, *arguments]), seed, commit, versions)
 
     def write(self, name: str, table: pd.DataFrame, of: Origin) -> Path:
@@ -152,6 +144,23 @@ class Stored:
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.csv"
+
+
+def code_commit(folder: Path) -> str:
+    """Return the commit of a folder's code, "-dirty" if files, stored results apart, differ."""
+
+    def git(*words: str) -> str:
+        run = ["git", *words]
+        done = subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    changed = git("diff", "--name-only", "HEAD", "--", ":/", *NOT_CODE)
+    return git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
+
+
+def sampling_versions() -> str:
+    """Return the versions of the libraries that sample."""
+    return ", ".join(f"{name} {installed(name)}" for name in SAMPLING)
 
 
 def markdown(table: pd.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""Person records by the hundred million: pairs of years counted in one process, and by workers.
+"""Person records by the hundred million: pairs of years counted in one process, and by a cluster.
 
     python benchmarks/persons.py [--records 1000000 10000000] [--workers 1 2]
 
@@ -15,8 +15,6 @@ import sys
 import tempfile
 import time
 import warnings
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 YEARS = range(1996, 2002)
@@ -59,8 +57,9 @@ def copied(once, folder, copies):
 
 
 def counted(folder, workers):
-    """Count by one process, or by workers; print sums of counts, seconds and memory."""
+    """Count by one process, or by workers of Dask; print sums of counts, seconds and memory."""
     import bayesmig as bm
+    from bayesmig.clusters import dask_executor
 
     warnings.simplefilter("ignore", bm.DataWarning)
     study = bm.load_study("emigration_microdata")
@@ -68,7 +67,7 @@ def counted(folder, workers):
     if workers == 1:
         data = study.read(folder)
     else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+        with dask_executor(workers=workers) as executor:
             data = study.read(folder, executor=executor)
     seconds = time.perf_counter() - began
     of = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
