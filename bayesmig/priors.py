@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pymc as pm
 
 LONGEST = 1_000_000  # characters of a file of priors
+MOVED = ("Normal", "StudentT", "Laplace", "Logistic")  # families whose mu is a location
 RESERVED = ("dist", "dims", "centered")
 SUPPORTS = {"real": (-np.inf, np.inf), "positive": (0.0, np.inf), "unit": (0.0, 1.0)}
 POSITIVE_NUMBERS = ("sigma", "tau", "nu", "lam")
@@ -248,7 +249,14 @@ class PriorSet:
         head = f"<p><b>{html.escape(self.name)}</b>: {html.escape(self.about)}</p>"
         return head + str(self.table().to_html())
 
-    def variable(self, name: str, *dims: str, support: str = "real", transform: Any = None) -> Any:
+    def variable(
+        self,
+        name: str,
+        *dims: str,
+        support: str = "real",
+        transform: Any = None,
+        beside: Any = None,
+    ) -> Any:
         """Create the parameter in the active PyMC model.
 
         The numbers enter as ``pm.Data`` of the parameter's own shape, so that another
@@ -265,6 +273,10 @@ class PriorSet:
         transform : pymc Transform, optional
             Coordinates for the sampler if the prior is on the whole line; the prior stays
             what it is.  ``transform.data`` names the ``pm.Data`` that it reads.
+        beside : optional
+            What the data know only together with the parameter; must broadcast to ``dims``.  If
+            the prior is of a family with a location (`MOVED`) the sampler's coordinate is
+            their sum, ``NAME_sum``; the prior stays what it is.
         """
         import pymc as pm
 
@@ -276,7 +288,7 @@ class PriorSet:
                 f"prior of {name!r} has dims {_as_dims(stated)}, the graph's are {dims}"
             )
         if isinstance(spec, Spec):
-            variable = _create(spec, name, dims, model, transform)
+            variable = _create(spec, name, dims, model, transform, beside)
             if name in self.given:
                 _check_numbers(name, spec, variable)
                 _centering(name, spec, dims, model)
@@ -285,6 +297,8 @@ class PriorSet:
                 raise PriorError(f"prior of {name!r} must say dims={dims}")
             variable = spec.create_variable(name, xdist=False)
         _check_support(name, spec, variable, support)
+        if variable.name != name:
+            return pm.Deterministic(name, variable - beside, dims=dims)
         return variable
 
     def centering(self, name: str, *dims: str) -> Any:
@@ -478,7 +492,12 @@ def _spec_of(prior: Any) -> Spec | None:
 
 
 def _create(
-    spec: Spec, name: str, dims: tuple[str, ...], model: pm.Model, transform: Any = None
+    spec: Spec,
+    name: str,
+    dims: tuple[str, ...],
+    model: pm.Model,
+    transform: Any = None,
+    beside: Any = None,
 ) -> Any:
     import pymc as pm
 
@@ -499,6 +518,9 @@ def _create(
     numbers = {
         key: pm.Data(f"{name}_{key}", value, dims=dims or None) for key, value in values.items()
     }
+    if beside is not None and spec.dist in MOVED:
+        numbers["mu"] = numbers.get("mu", 0.0) + beside
+        return family(f"{name}_sum", **numbers, dims=dims)
     if transform is None or _bounds(family.dist(**numbers)) != SUPPORTS["real"]:
         return family(name, **numbers, dims=dims or None)
     # PyMC takes into the density only what variables depend on, so that the data of the

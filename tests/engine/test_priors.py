@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import toy
 from lazily import lazily
+from scipy.stats import cauchy, laplace, logistic, norm, t
 
 import bayesmig as bm
 from bayesmig import contract
@@ -549,3 +550,44 @@ def test_a_set_s_sampler_settings_are_used_and_survive_a_file(tmp_path):
     with pytest.warns(bm.ConvergenceWarning):  # what is said in the call goes first
         fitted = bm.fit(study, data, mine, tune=30, draws=20, chains=2, progress=False)
     assert fitted["posterior"].sizes["draw"] == 20
+
+
+# Coordinates
+
+
+def beside(spec):
+    """A model with slopes, and levels that the data know together with them."""
+    chosen = bm.PriorSet("of a test", "", {"level": None}).override(level=spec)
+    with pm.Model(coords={"group": ["a", "b"]}) as model:
+        slope = pm.Normal("slope", np.zeros(2), np.full(2, 2.0), dims="group")
+        chosen.variable("level", "group", beside=3 * slope)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("spec", "of", "coordinate"),
+    [
+        ({"dist": "Normal", "mu": [1.0, 2.0], "sigma": 0.5}, norm([1, 2], 0.5), "level_sum"),
+        ({"dist": "StudentT", "mu": 1.0, "sigma": 2.0, "nu": 4.0}, t(4, 1, 2), "level_sum"),
+        ({"dist": "Laplace", "mu": 1.0, "b": 2.0}, laplace(1, 2), "level_sum"),
+        ({"dist": "Logistic", "mu": 1.0, "s": 2.0}, logistic(1, 2), "level_sum"),
+        ({"dist": "Cauchy", "alpha": 1.0, "beta": 2.0}, cauchy(1, 2), "level"),  # no `mu`
+    ],
+    ids=lambda given: given["dist"] if isinstance(given, dict) else "",
+)
+def test_a_prior_is_the_same_in_coordinates_that_suit_the_data(spec, of, coordinate):
+    model = beside(spec)
+    assert [v.name for v in model.free_RVs] == ["slope", coordinate]
+    slope, level = np.array([0.7, -0.2]), np.array([1.3, 0.4])
+    there = level + 3 * slope if coordinate == "level_sum" else level
+    found = model.compile_logp()({"slope": slope, coordinate: there})
+    expected = of.logpdf(level).sum() + norm(0, 2).logpdf(slope).sum()
+    assert found == pytest.approx(expected, rel=1e-12)
+    drawn = np.quantile(pm.draw(model["level"], 4000, random_seed=1), [0.25, 0.5, 0.75], axis=0)
+    expected = np.array([of.ppf([q, q]) for q in (0.25, 0.5, 0.75)])
+    assert np.abs(drawn - expected).max() < 0.1 * np.ptp(expected, axis=0).max()
+
+
+def test_a_prior_that_is_beside_others_is_checked_as_any():
+    with pytest.raises(bm.PriorError, match="prior of .level., sigma: must be positive"):
+        beside({"dist": "Normal", "mu": 0.0, "sigma": -1.0})

@@ -71,7 +71,7 @@ def random_point(model, seed):
     drawn = evaluate.prior_draws(model, 1, seed, observed=False)
     free = {v.name: drawn[v.name][0] for v in model.free_RVs}
     near = [-3.4, -4.6, -1.8, -1.9, -1.8]
-    free["intercept"] = near + np.random.default_rng(seed).normal(0, 0.3, 5)
+    free["intercept_sum"] = near + np.random.default_rng(seed).normal(0, 0.3, 5)
     for name in free:
         if name.endswith("_raw"):
             free[name] = 0.3 * free[name]

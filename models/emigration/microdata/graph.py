@@ -17,6 +17,7 @@ from bayesmig.coordinates import effects
 from bayesmig.errors import DataError
 from bayesmig.models.emigration.design import FATES
 from bayesmig.models.emigration.graph import ZERO, GenerationGap, Residual, SecondGeneration
+from bayesmig.models.emigration.microdata import geometry
 from bayesmig.models.emigration.microdata.counts import design as designs
 from bayesmig.models.emigration.microdata.counts.design import OUTCOMES
 from bayesmig.models.emigration.microdata.counts.lookup import lookup, scatter
@@ -75,11 +76,11 @@ def build(
     -------
     pm.Model
         Free variables on the logit scale: ``intercept`` (outcome: emigrated, returned,
-        moved, moved_second, lost), ``mortality`` (mortality_term) and for each outcome
-        ``OUTCOME_scale`` (OUTCOME_factor) and ``OUTCOME_contrasts_raw``.  Deterministics:
-        ``OUTCOME_effect`` (OUTCOME_level), each factor's summing to zero; ``cell_share``
-        (cell, fate) and ``cell_return`` (cell), weighted means over the foreign born of
-        each printed cell.  Observed, with
+        moved, moved_second, lost; drawn as ``intercept_sum``), ``mortality``
+        (mortality_term) and for each outcome ``OUTCOME_scale`` (OUTCOME_factor) and
+        ``OUTCOME_contrasts_raw``.  Deterministics: ``OUTCOME_effect`` (OUTCOME_level),
+        each factor's summing to zero; ``cell_share`` (cell, fate) and ``cell_return``
+        (cell), weighted means over the foreign born of each printed cell.  Observed, with
         pointwise log-likelihoods: ``followed`` (pattern), ``native_followed``
         (native_pattern), ``moved`` (moved_pattern), ``returned`` (returned_pattern).
 
@@ -93,7 +94,7 @@ def build(
         data, {"emigrated": emigrated, "returned": returned, "moved": moved, "lost": lost}
     )
     with pm.Model(coords={"fate": FATES, **design.coords}) as model:
-        number = _numbers(priors, design)
+        number = _numbers(priors, data, design)
         dying = _chances_to_die(priors.variable("mortality", "mortality_term"), design)
         native = ZERO
         if second_generation == "native_rates":
@@ -114,30 +115,38 @@ def build(
     return model
 
 
-def _numbers(priors: PriorSet, design: Design) -> Any:
-    """Intercepts and level effects of all outcomes in one vector, for rows to look up."""
-    import pytensor.tensor as pt
+def _numbers(priors: PriorSet, data: xr.Dataset, design: Design) -> Any:
+    """Intercepts and level effects of all outcomes in one vector, for rows to look up.
 
-    intercept = priors.variable("intercept", "outcome")
-    return pt.concatenate([intercept, *(_levels(priors, design, name) for name in OUTCOMES)])
-
-
-def _levels(priors: PriorSet, design: Design, outcome: str) -> Any:
-    """Effects of the levels of an outcome's factors, each factor's summing to zero.
-
-    They are written on an orthonormal basis of the vectors that sum to zero, the density
-    of a ZeroSumNormal, so that one variable serves all factors.
+    Each factor's effects sum to zero.  They are written on an orthonormal basis of the vectors
+    that do, the density of a ZeroSumNormal, so that one variable serves all factors; the
+    sampler sees an intercept together with the effects of the mean person.
     """
     import pymc as pm
+    import pytensor.tensor as pt
 
-    factor, contrast, level = (f"{outcome}_{dim}" for dim in ("factor", "contrast", "level"))
+    levels, of_the_mean = [], []
+    for outcome in OUTCOMES:
+        contrast, level = f"{outcome}_contrast", f"{outcome}_level"
+        effect = _contrasts(priors, design, outcome)
+        middle = pm.Data(f"{contrast}_mean", geometry.middle(data, design, outcome), dims=contrast)
+        of_the_mean.append((middle * effect).sum())
+        basis = design.terms[outcome].level_contrast
+        basis = pm.Data(f"{level}_contrast", basis, dims=(level, contrast))
+        levels.append(pm.Deterministic(f"{outcome}_effect", (basis * effect).sum(1), dims=level))
+    intercept = priors.variable("intercept", "outcome", beside=pt.stack(of_the_mean))
+    return pt.concatenate([intercept, *levels])
+
+
+def _contrasts(priors: PriorSet, design: Design, outcome: str) -> Any:
+    """Effects of an outcome's factors on their bases (contrast), each factor with its scale."""
+    import pymc as pm
+
+    factor, contrast = f"{outcome}_factor", f"{outcome}_contrast"
     scale = priors.variable(f"{outcome}_scale", factor, support="positive")
     centered = priors.centering(f"{outcome}_scale", factor)
-    terms = design.terms[outcome]
-    which = pm.Data(f"{contrast}_factor", terms.contrast_factor, dims=contrast)
-    effect = effects(f"{outcome}_contrasts", scale[which], centered[which], contrast)
-    basis = pm.Data(f"{level}_contrast", terms.level_contrast, dims=(level, contrast))
-    return pm.Deterministic(f"{outcome}_effect", (basis * effect).sum(1), dims=level)
+    which = pm.Data(f"{contrast}_factor", design.terms[outcome].contrast_factor, dims=contrast)
+    return effects(f"{outcome}_contrasts", scale[which], centered[which], contrast)
 
 
 def _chance(number: Any, design: Design, dim: str, outcome: str, add: Any = 0.0) -> Any:
