@@ -64,9 +64,8 @@ def filled(page):
 
     def block(found):
         made, _, printed = (RESULTS / f"{found['name']}.txt").read_text("utf-8").partition("\n")
-        return (
-            f"{found[1]}```text\n{printed.strip()}\n```\n\n`{made.removeprefix('# ')}`\n{found[3]}"
-        )
+        fenced, said = printed.strip("\n"), made.removeprefix("# ")
+        return f"{found[1]}```text\n{fenced}\n```\n\n`{said}`\n{found[3]}"
 
     return BLOCK.sub(block, page)
 
