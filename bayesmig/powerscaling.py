@@ -42,7 +42,8 @@ def sensitivity(fitted: xr.DataTree, quantity: str | None = None) -> pd.DataFram
     Returns
     -------
     DataFrame
-        ``prior`` and ``likelihood`` sensitivity and ArviZ's ``diagnosis`` per quantity.
+        ``prior`` and ``likelihood`` sensitivity and ArviZ's ``diagnosis`` per quantity;
+        ``attrs["scaled"]`` names the densities that were scaled as the prior.
 
     Examples
     --------
@@ -78,7 +79,7 @@ def sensitivity(fitted: xr.DataTree, quantity: str | None = None) -> pd.DataFram
         )
     with np.errstate(invalid="ignore"):  # a constant has no density to compare
         table = az.psense_summary(tree, prior_var_names=names, round_to=12)
-    table.attrs["unseen"] = unseen
+    table.attrs |= {"unseen": unseen, "scaled": names}
     return table
 
 

@@ -167,6 +167,14 @@ def test_a_fit_compares_saves_and_opens(tmp_path):
     np.testing.assert_allclose(shares.sum("fate"), 1, atol=1e-9)
 
 
+def test_every_prior_is_scaled_whatever_the_coordinates():
+    table = bm.sensitivity(fitted(), "emigration")
+    scaled = {name.removesuffix("_sum") for name in table.attrs["scaled"]}
+    assert "intercept_sum" in table.attrs["scaled"]
+    assert scaled == {v for v in fitted()["posterior"] if v in STUDY.priors().specs}
+    assert "mortality" in scaled
+
+
 def test_another_panel_of_another_size_is_not_compiled_again():
     compiled = bm.compile(STUDY, panel(), **FEW)
     other = bm.compile(STUDY, panel(seed=2), **FEW)
