@@ -18,5 +18,5 @@ study = Study(
         "returned_pattern": "returned_people",
         "health_pattern": "health_people",
     },
-    sampling={"draws": 1000, "target_accept": 0.9},
+    sampling={"draws": 1000, "target_accept": 0.95},
 )
