@@ -25,8 +25,8 @@ SEED, DRAWS = 1, 300
 SMALL, WHOLE = {"n": 2500, "municipalities": 25}, {"n": 10_012, "municipalities": 80}
 FIXED = {"priors": "fixed", "intercepts": "independent_contrasts"}
 RUNS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {  # sizes of twins, and how
-    # truth from the prior, data through the graph
-    "prior": (SMALL, {"n": 300}),
+    # truth from the prior, data through the graph; with fewer draws most are fitted again
+    "prior": (SMALL, {"n": 300, "draws": 600}),
     # truths given: those of the twin
     "small_independent": (SMALL, {"n": 60, "intercepts": "independent"}),  # the default
     "small_correlated": (SMALL, {"n": 60, "intercepts": "correlated"}),
@@ -44,7 +44,8 @@ def run(name: str) -> pd.DataFrame:
         return simulate(seed=seed, **sizes)
 
     given = {} if name == "prior" else {"simulate": twin}
-    return recovery("social_capital", twin(0), draws=DRAWS, seed=SEED, workers=1, **given, **how)
+    settings = {"draws": DRAWS, "seed": SEED, "workers": 1, **given, **how}
+    return recovery("social_capital", twin(0), **settings)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def run(which: str) -> pd.DataFrame:
     if which == PRIOR:  # persons are drawn one by one
         sbc: dict[str, Any] = {"n": 300, "clustering": "none"}
         sbc |= {"quantity": ("emigration", LOG_DENSITY), "draws": DRAWS, "seed": SEED}
-        return recovery(STUDY, example(persons=3_000, years=2), **sbc)
+        return recovery(STUDY, example(persons=1_000, years=2), workers=1, **sbc)
     how = RUNS[which]
     truth = truth_of(how.get("scenario", "assumptions_hold"), how.get("add", 0.0))
 
