@@ -10,12 +10,13 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 UNWRAP = "__excinfo_unwrap_args"  # functions that make an error's arguments
+DYNAMIC = "numba.dynamic.globals"  # addresses of this process: what has them cannot be kept
 SEAL = b"bayesmig"  # before the checksum of a file of compiled code
 _lazily: list[Any] = []  # the level that numba had, for each `compiling` that is open
 _wholly: set[str] = set()  # names of functions that are optimised by all passes nevertheless
@@ -39,12 +40,93 @@ def compiling() -> Iterator[None]:
     gc.disable()
     _lazily.append(level)
     try:
-        with _passes(level if "NUMBA_OPT" in os.environ else type(level)(1)):
+        with _passes(level if "NUMBA_OPT" in os.environ else type(level)(1)), ExitStack() as less:
+            for way in (_unheard, _alike, _as_needed, _compared):
+                less.enter_context(way())
             yield
     finally:
         _lazily.pop()
         if collected:
             gc.enable()
+
+
+@contextmanager
+def _instead(owner: Any, **others: Any) -> Iterator[None]:
+    """Give a module or a class other members for a while."""
+    before = {name: getattr(owner, name) for name in others}
+    for name, other in others.items():
+        setattr(owner, name, other)
+    try:
+        yield
+    finally:
+        for name, own in before.items():
+            setattr(owner, name, own)
+
+
+def _unheard() -> AbstractContextManager[None]:
+    """Leave out the events around every call of LLVM, and their timers, if nobody listens."""
+    from numba.core import event
+
+    if any(event._registered.values()):
+        return nullcontext()
+
+    def nothing(*args: Any, **kwargs: Any) -> None: ...
+
+    timer = cast(Any, lambda *args: nullcontext())
+    return _instead(event, start_event=nothing, end_event=nothing, install_timer=timer)
+
+
+def _alike() -> AbstractContextManager[None]:
+    """Have one function for all nodes of a graph that do the same.
+
+    PyTensor makes one for each, and numba reads all but the first from the disk.
+    """
+    from pytensor import config
+    from pytensor.link.numba.dispatch import basic
+
+    usual, known = basic.numba_funcify_ensure_cache, {}
+
+    def once(op: Any, *args: Any, node: Any = None, **kwargs: Any) -> tuple[Any, str | None]:
+        function, key = usual(op, *args, node=node, **kwargs)
+        if key is None or node is None:
+            return function, key
+        # a key says nothing of types, nor of how many are added or multiplied
+        types = tuple(v.type for v in node.inputs), tuple(v.type for v in node.outputs)
+        return known.setdefault((key, types, config.numba__fastmath), function), key
+
+    return _instead(basic, numba_funcify_ensure_cache=once)
+
+
+def _as_needed() -> AbstractContextManager[None]:
+    """Ask which variables live where only when numba is about to use it: of ten times once."""
+    from numba.core import postproc, targetconfig, transforms
+
+    Processor: Any = postproc.PostProcessor
+    usual = Processor.run
+
+    def run(self: Any, emit_dels: bool = False, extend_lifetimes: bool = False) -> None:
+        code, flags = self.func_ir, cast(Any, targetconfig.ConfigStack.top_or_none())
+        python = flags is None or flags.enable_pyobject or flags.force_pyobject
+        if emit_dels or code.is_generator or python:
+            usual(self, emit_dels, extend_lifetimes)
+            return
+        code.blocks = transforms.canonicalize_cfg(code.blocks)
+        code.variable_lifetime = postproc.VariableLifetime(code.blocks)
+        code.generator_info = None
+
+    return _instead(Processor, run=run)
+
+
+def _compared() -> AbstractContextManager[None]:
+    """Compare the flags of functions by what differs from the defaults, with these at once."""
+    from numba.core.targetconfig import TargetConfig
+
+    defaults = cache(lambda kind: {name: option.default for name, option in kind.options.items()})
+
+    def values(self: Any) -> dict[str, Any]:
+        return {**defaults(type(self)), **self._values}
+
+    return _instead(TargetConfig, values=values)
 
 
 @contextmanager
@@ -83,6 +165,7 @@ def _library() -> Any:
     Until then one is only linked: what calls it takes it in and optimises both at once.
     Outside of `compiling` it is as numba's own.
     """
+    from llvmlite import binding as llvm
     from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
 
     base: Any = JITCodeLibrary  # numba has no types
@@ -135,6 +218,9 @@ def _library() -> Any:
 
         @property
         def has_dynamic_globals(self) -> bool:
+            names = [variable.name for variable in self._final_module.global_variables]
+            if not self.made and not any(name.startswith(DYNAMIC) for name in names):
+                return False
             self._make()  # what nobody uses goes when it is optimised
             return bool(self._dynamic_globals)
 
@@ -151,12 +237,22 @@ def _library() -> Any:
                 return False
 
         def serialize_using_object_code(self) -> Any:
-            self._make()
-            return super().serialize_using_object_code()
-
-        def serialize_using_bitcode(self) -> Any:
-            self._make()
+            """Serialize; what only others call without machine code, as they make their own."""
+            if self.made:
+                return super().serialize_using_object_code()
             return super().serialize_using_bitcode()
+
+        @classmethod
+        def _unserialize(cls, codegen: Any, state: tuple[str, str, Any]) -> Any:
+            name, kind, code = state
+            if kind != "bitcode":
+                return super()._unserialize(codegen, state)
+            self = codegen.create_library(name)
+            self._final_module = llvm.parse_bitcode(code)
+            self.made, self._finalized = False, True
+            if not _lazily:
+                self._make()
+            return self
 
         @staticmethod
         def set_environment(name: str, environment: Any) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmig import _numba, _upstream
+from bayesmig import _numba, _upstream, lengths
 from bayesmig.errors import StudyError, unknown
 from bayesmig.keeping import STATS, tree
 from bayesmig.signals import deferred
@@ -112,7 +112,8 @@ class CompiledGraph:
         Raises
         ------
         StudyError
-            For data that the graph does not have, or of another shape.
+            For data that the graph does not have, or of another shape; for arrays of one dim of
+            which one is longer.
         """
         shared, held = _shared(model), held or {}
         for name in held:
@@ -121,6 +122,8 @@ class CompiledGraph:
         start = model.initial_point(random_seed=seed)
         points = [np.array(start[v.name], dtype=float, order="C") for v in model.value_vars]
         values = [_held(name, shared[name].get_value(), held) for name in self.names]
+        given = {v.name: point for v, point in zip(model.value_vars, points, strict=True)}
+        lengths.check(lengths.dims_of(model), given | dict(zip(self.names, values, strict=True)))
         return NativeDensity(self, tuple(points), tuple(values))
 
     @cached_property
@@ -385,6 +388,7 @@ def _compile_density(model: pm.Model) -> Any:
     import pytensor.tensor as pt
     from pymc.pytensorf import compile as compile_pymc
     from pytensor import config
+    from pytensor.compile.mode import get_mode
 
     discrete = [v.name for v in model.value_vars if not v.type.dtype.startswith("float")]
     if discrete:
@@ -395,7 +399,8 @@ def _compile_density(model: pm.Model) -> Any:
         logp, _ = _density(model)
         gradients: list[Any] = pt.grad(logp, values)  # type: ignore[assignment]  # a list for a list
         outputs = [logp, *gradients]
-        return compile_pymc(values, outputs, mode="NUMBA", on_unused_input="ignore")
+        mode = get_mode("NUMBA").register(*lengths.rewrites(lengths.dims_of(model)))
+        return compile_pymc(values, outputs, mode=mode, on_unused_input="ignore")
 
 
 def _make_glue(

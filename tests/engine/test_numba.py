@@ -1,6 +1,7 @@
 """How numba is made to compile functions: each once, with what it prints and raises."""
 
 import re
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -119,3 +120,49 @@ def test_what_is_marked_is_vectorised():
         (code,) = (c.library.get_llvm_str() for c in product.overloads.values())
         vectors[mark.__name__] = bool(re.search(r"<\d+ x double>", code))
     assert vectors == {"plain": False, "vectorised": True}
+
+
+def test_what_only_others_call_is_kept_without_machine_code(functions):
+    """It is read again as it was written, and made at once where nothing waits."""
+    root, one, _ = functions
+    with compiling():
+        one(FOUR)
+        (inner,) = (compiled.library for compiled in root.overloads.values())
+        (outer,) = (compiled.library for compiled in one.overloads.values())
+        kept = inner.serialize_using_object_code()
+        assert kept[1] == "bitcode"
+        outer.enable_object_caching()
+        again = inner.codegen.unserialize_library(kept)
+        assert not again.made
+    assert inner.codegen.unserialize_library(kept).made
+
+
+def test_who_listens_hears_of_every_call_of_llvm(functions):
+    event = pytest.importorskip("numba.core.event")
+    heard = {}
+    for kind in ("silence", "numba:llvm_lock"):
+        _, one, _ = make()
+        with event.install_recorder(kind) as record, compiling():
+            one(FOUR)
+        heard[kind] = len(record.buffer)
+    assert heard["silence"] == 0 < heard["numba:llvm_lock"]
+
+
+def test_numba_and_pytensor_are_left_as_they_were():
+    from numba.core import event, postproc, targetconfig
+    from pytensor.link.numba.dispatch import basic
+
+    def members():
+        return (
+            event.start_event,
+            event.install_timer,
+            postproc.PostProcessor.run,
+            targetconfig.TargetConfig.values,
+            basic.numba_funcify_ensure_cache,
+        )
+
+    before = members()
+    with suppress(KeyError), compiling():
+        assert not set(members()) & set(before)
+        raise KeyError
+    assert members() == before
