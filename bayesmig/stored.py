@@ -42,8 +42,8 @@ class Origin:
     commit : str
         Of the code that ran; "-dirty" if files, stored tables apart, differed from it.
     versions : str
-        Of the libraries that ran.  Older tables do not say them: they were made with those of
-        their commit's ``constraints.txt``.
+        Of the libraries that ran.  "(pinned)" where the table did not say them when it was made:
+        those of its commit's ``constraints.txt``.
     """
 
     command: str
@@ -116,7 +116,7 @@ class Stored:
         return pd.read_csv(path, skiprows=1, index_col=0, keep_default_na=False, na_values=[""])
 
     def said_of(self, name: str) -> str:
-        """Return what made a table: command, seed, commit and, of newer ones, versions."""
+        """Return what made a table: command, seed, commit and versions."""
         first = self._path(name).read_text(encoding="utf-8").partition("\n")[0]
         return first.removeprefix("# ")
 

@@ -10,7 +10,7 @@ from bayesmig.stored import names
 
 MADE = (
     r"python -m bayesmig\.models\.transnationalism\.(results|recovery) \w+; "
-    r"seed 1; commit \w+(; pymc .*)?"
+    r"seed 1; commit \w+; pymc .*"
 )
 FROM_PRIOR = [name for name, how in recovery.RUNS.items() if "simulate" not in how] + ["stars"]
 LEVELS = {  # the data that every prior set of a study is fitted to
