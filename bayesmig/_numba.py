@@ -17,6 +17,9 @@ from typing import Any, cast
 
 UNWRAP = "__excinfo_unwrap_args"  # functions that make an error's arguments
 DYNAMIC = "numba.dynamic.globals"  # addresses of this process: what has them cannot be kept
+# what PyTensor writes around the function of a graph, whose code is found by it
+GRAPH = "numba_funcified_fgraph"
+SOURCE = f"def {GRAPH}(*args): return jitable_func(*args)"
 SEAL = b"bayesmig"  # before the checksum of a file of compiled code
 _lazily: list[Any] = []  # the level that numba had, for each `compiling` that is open
 _wholly: set[str] = set()  # names of functions that are optimised by all passes nevertheless
@@ -84,7 +87,8 @@ def _alike() -> AbstractContextManager[None]:
     from pytensor import config
     from pytensor.link.numba.dispatch import basic
 
-    usual, known = basic.numba_funcify_ensure_cache, {}
+    usual = basic.numba_funcify_ensure_cache
+    known: dict[Any, Any] = {}
 
     def once(op: Any, *args: Any, node: Any = None, **kwargs: Any) -> tuple[Any, str | None]:
         function, key = usual(op, *args, node=node, **kwargs)
@@ -121,10 +125,13 @@ def _compared() -> AbstractContextManager[None]:
     """Compare the flags of functions by what differs from the defaults, with these at once."""
     from numba.core.targetconfig import TargetConfig
 
-    defaults = cache(lambda kind: {name: option.default for name, option in kind.options.items()})
+    @cache
+    def defaults(kind: Any) -> dict[str, Any]:
+        return {name: option.default for name, option in kind.options.items()}
 
     def values(self: Any) -> dict[str, Any]:
-        return {**defaults(type(self)), **self._values}
+        kind: Any = type(self)
+        return {**defaults(kind), **self._values}
 
     return _instead(TargetConfig, values=values)
 
@@ -271,6 +278,34 @@ def _library() -> Any:
 def compiled_function(function: Any) -> Any:
     """Return the numba function inside a compiled PyTensor function."""
     return function.vm.jit_fn
+
+
+def folder() -> Path:
+    """Where PyTensor keeps what numba compiles."""
+    from pytensor.link.numba.cache import NUMBA_CACHE_PATH
+
+    return Path(NUMBA_CACHE_PATH)
+
+
+def kept_as(function: Any) -> str | None:
+    """Return what the code of a compiled PyTensor function is kept as, for `kept_function`."""
+    from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
+
+    own = compiled_function(function).py_func
+    as_here = (own.__name__, getattr(own, "__source__", "")) == (GRAPH, SOURCE)
+    return CACHED_SRC_FUNCTIONS.get(own) if as_here else None
+
+
+def kept_function(key: str) -> Any:
+    """Return the numba function that is kept under a key; one that cannot be compiled, if none is.
+
+    Calling it is an error of numba's then.
+    """
+    from pytensor.link.numba.cache import compile_numba_function_src
+    from pytensor.link.numba.dispatch.basic import numba_njit
+
+    function = compile_numba_function_src(SOURCE, GRAPH, {}, {}, cache_key=key)
+    return numba_njit(function, final_function=True, cache=True, fastmath=False)
 
 
 def compiled_address(function: Any) -> tuple[Any, int]:

@@ -11,15 +11,17 @@ the same compiled graph samples any data set and any priors of the same families
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmig import _numba, _upstream, lengths
+from bayesmig import _numba, _upstream, known, lengths
 from bayesmig.errors import StudyError, unknown
 from bayesmig.keeping import STATS, tree
 from bayesmig.signals import deferred
@@ -50,13 +52,18 @@ class CompiledGraph:
     ----------
     model : pm.Model
         The model that was compiled; others of the same graph may be sampled with it.
+    function : callable
+        Free variables and shared ones to the log density and its gradients, of numba.
     seconds : float
         What compiling took (reading PyTensor's cache where it could).
+    names : sequence of str
+        Names of the shared variables, in the order the function takes them.
     """
 
     model: pm.Model
     function: Any
     seconds: float
+    names: Sequence[str] = ()
 
     def matches(self, model: pm.Model) -> bool:
         """Whether ``model`` is the same graph, its numbers, data and sizes apart."""
@@ -96,11 +103,6 @@ class CompiledGraph:
             if family(self.model, a) != family(model, b)
         )
 
-    @cached_property
-    def names(self) -> list[str]:
-        """Names of the shared variables, in the order the function takes them."""
-        return [variable.name for variable in self.function.get_shared()]
-
     @in_turn
     def bind(
         self, model: pm.Model, seed: int, held: Mapping[str, np.ndarray] | None = None
@@ -134,7 +136,7 @@ class CompiledGraph:
         """Return (C function for nutpie, address of the gradient), compiled once per types."""
         key = tuple((a.dtype.str, a.ndim) for a in (*points, *values))
         if key not in self._glue:
-            self._glue[key] = _make_glue(_numba.compiled_function(self.function), points, values)
+            self._glue[key] = _make_glue(self.function, points, values)
         return self._glue[key]
 
 
@@ -296,14 +298,53 @@ def compile_graph(model: pm.Model) -> tuple[CompiledGraph, bool]:
             return graph, True
     started = time.perf_counter()
     with _numba.compiling():
-        function = _compile_density(model)
-        graph = CompiledGraph(model, function, 0.0)
-        density = graph.bind(model, seed=0)
-        graph.glue(density.points, density.values)
+        name = _digest(model)
+        found = _kept(model, name)
+        graph = found if found is not None else _compiled_anew(model, name)
     graph = _with_seconds(graph, time.perf_counter() - started)
     _compiled.insert(0, graph)
     del _compiled[MEMORY:]
     return graph, False
+
+
+def _compiled_anew(model: pm.Model, name: str | None) -> CompiledGraph:
+    """Compile a graph, and keep what it came to under a name, if it has one."""
+    function = _compile_density(model)
+    names = [str(variable.name) for variable in function.get_shared()]
+    graph = _glued(CompiledGraph(model, _numba.compiled_function(function), 0.0, names))
+    key = _numba.kept_as(function)
+    if name and key:
+        known.write(_numba.folder(), name, {"key": key, "names": names})
+    return graph
+
+
+def _kept(model: pm.Model, name: str | None) -> CompiledGraph | None:
+    """Return the graph that is kept under a name, with code that is there, too."""
+    from numba.core.errors import NumbaError
+
+    kept = known.read(_numba.folder(), name) if name else None
+    if not kept:
+        return None
+    with suppress(NumbaError, KeyError):  # the code is gone, or what is kept is another's
+        return _glued(CompiledGraph(model, _numba.kept_function(kept["key"]), 0.0, kept["names"]))
+    return None
+
+
+def _glued(graph: CompiledGraph) -> CompiledGraph:
+    density = graph.bind(graph.model, seed=0)
+    graph.glue(density.points, density.values)
+    return graph
+
+
+def _digest(model: pm.Model) -> str | None:
+    """Return what tells the compiled density of a model from all others, its data apart."""
+    from pytensor import config
+
+    if not config.numba__cache:
+        return None
+    logp, inputs = _density(model)
+    more = [[v.name for v in model.value_vars], lengths.dims_of(model), os.environ.get("NUMBA_OPT")]
+    return known.digest([logp], list(inputs.values()), more)
 
 
 def _with_seconds(graph: CompiledGraph, seconds: float) -> CompiledGraph:
