@@ -314,7 +314,7 @@ def _compiled_anew(model: pm.Model, name: str | None) -> CompiledGraph:
     graph = _glued(CompiledGraph(model, _numba.compiled_function(function), 0.0, names))
     key = _numba.kept_as(function)
     if name and key:
-        known.write(_numba.folder(), name, {"key": key, "names": names})
+        known.write(_numba.folder(), name, key, names)
     return graph
 
 
@@ -323,10 +323,11 @@ def _kept(model: pm.Model, name: str | None) -> CompiledGraph | None:
     from numba.core.errors import NumbaError
 
     kept = known.read(_numba.folder(), name) if name else None
-    if not kept:
+    if kept is None:
         return None
+    key, names = kept
     with suppress(NumbaError, KeyError):  # the code is gone, or what is kept is another's
-        return _glued(CompiledGraph(model, _numba.kept_function(kept["key"]), 0.0, kept["names"]))
+        return _glued(CompiledGraph(model, _numba.kept_function(key), 0.0, names))
     return None
 
 

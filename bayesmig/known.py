@@ -12,6 +12,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -56,22 +57,22 @@ def digest(outputs: Sequence[Any], inputs: Sequence[Any], more: Any = ()) -> str
     return hashlib.sha256(repr(said).encode()).hexdigest()
 
 
-def read(folder: Path, name: str) -> Mapping[str, Any] | None:
-    """Return what is kept of a graph, or None."""
-    with suppress(OSError, ValueError):
+def read(folder: Path, name: str) -> tuple[str, list[str]] | None:
+    """Return what is kept of a graph: its code's key, and the names of its shared variables."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
         kept = json.loads((folder / f"{name}.json").read_text("utf-8"))
-        if isinstance(kept, dict):
-            return kept
+        key, names = kept["key"], kept["names"]
+        if re.fullmatch(r"\w+", key) and all(isinstance(each, str) for each in names):
+            return key, list(names)
     return None
 
 
-def write(folder: Path, name: str, kept: Mapping[str, Any]) -> None:
+def write(folder: Path, name: str, key: str, names: Sequence[str]) -> None:
     """Keep what a graph came to; where nothing can be written it is not kept."""
     with suppress(OSError):
-        path = folder / f"{name}.json"
-        new = path.with_suffix(f".{np.random.default_rng().integers(2**62)}")
-        new.write_text(json.dumps(kept), encoding="utf-8")
-        new.replace(path)
+        new = folder / f"{name}.{np.random.default_rng().integers(2**62)}"
+        new.write_text(json.dumps({"key": key, "names": list(names)}), encoding="utf-8")
+        new.replace(folder / f"{name}.json")
 
 
 def _graph(outputs: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:

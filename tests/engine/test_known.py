@@ -93,7 +93,19 @@ def test_a_graph_is_found_without_being_compiled(monkeypatch):
     assert longer[0] == pytest.approx(normal - (sums**2).sum(), rel=1e-12)
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"key": "none", "names": ["seen"]}'])
+DAMAGED = [
+    "",
+    "{",
+    "[]",
+    '{"key": "none", "names": ["seen"]}',
+    '{"key": 3, "names": ["seen"]}',
+    '{"key": "../../none", "names": ["seen"]}',
+    '{"key": "none", "names": 3}',
+    '{"key": "none", "names": ["unheard of"]}',
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
 def test_what_is_kept_and_no_good_is_compiled_anew(monkeypatch, damage):
     made = anew(monkeypatch)
     first = compiled_again(monkeypatch, factor=4.75)
