@@ -166,3 +166,29 @@ def test_numba_and_pytensor_are_left_as_they_were():
         assert not set(members()) & set(before)
         raise KeyError
     assert members() == before
+
+
+def test_objects_and_generators_work():
+    """What lives where is asked for these as ever."""
+    numba = pytest.importorskip("numba")
+
+    @numba.njit
+    def squares(n):
+        for i in range(n):
+            yield i * i
+
+    @numba.njit
+    def total(n):
+        found = 0.0
+        for i in range(3):
+            if i > 0:
+                with numba.objmode(number="float64"):
+                    parts = [float(i), len("abc")]
+                    number = parts[0] + parts[1]
+                found += number
+        for square in squares(n):
+            found += square
+        return found
+
+    with compiling():
+        assert total(4) == 4 + 5 + 0 + 1 + 4 + 9
