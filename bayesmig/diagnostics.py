@@ -77,8 +77,8 @@ def problems(fitted: xr.DataTree) -> list[str]:
     Examples
     --------
     >>> import bayesmig as bm
-    >>> bm.problems(fit)[-1]  # of 2 chains of 300 draws
-    'try longer chains (draws=900, tune=600)'
+    >>> bm.problems(fit)[-1].partition(" (")[0]  # of 2 chains of 300 draws
+    'try longer chains'
     """
     found, words = attrs.unpack(fitted.attrs, "diagnostics", dict), []
     if fitted.attrs["interrupted"]:
