@@ -133,7 +133,7 @@ def test_what_cannot_be_described_has_no_digest():
             return Apply(self, [x], [x.type()])
 
         def perform(self, node, inputs, outputs):
-            raise NotImplementedError("described, never run")
+            outputs[0][0] = inputs[0]
 
     def of(how, module=Own.__module__):
         Own.__module__ = module
