@@ -75,14 +75,14 @@ def residual_error(data: xr.Dataset) -> xr.DataArray:
 def _groups(data: xr.Dataset) -> Iterator[dict[str, object]]:
     """Cut each cell by origin and sex: its part of the cell, and whom its share lost comes from."""
     z = multiplier(float(data.attrs["ci_prob"]))
+    share = data["estimate"].to_pandas() / 100
+    lost = share["non_follow_up"]
+    width = (data["ci_high"] - data["ci_low"]).to_pandas()["non_follow_up"] / 100
+    stand_for = (lost * (1 - lost) / (width / (2 * z)) ** 2).to_numpy()
+    unmatched = (share["internal_migration"] + share["mortality"] + lost).to_numpy()
+    factors = {str(n): c.to_numpy() for n, c in data.coords.items() if "component" not in c.dims}
     for i in range(data.sizes["cell"]):
-        cell = data.isel(cell=i)
-        share = cell["estimate"].to_series() / 100
-        lost = share["non_follow_up"]
-        width = (cell["ci_high"] - cell["ci_low"]).to_series()["non_follow_up"] / 100
-        stand_for = lost * (1 - lost) / (width / (2 * z)) ** 2
-        unmatched = share["internal_migration"] + share["mortality"] + lost
-        at = {str(n): str(value.item()) for n, value in cell.coords.items() if not value.ndim}
+        at = {name: str(levels[i] if levels.ndim else levels) for name, levels in factors.items()}
         origins, sexes = _origins(at), [SEXES[at["sex"]]] if "sex" in at else list(SEXES.values())
         sizes = {(o, s): _first(o, s) for o in origins for s in sexes}
         for (origin, sex), first in sizes.items():
@@ -93,8 +93,8 @@ def _groups(data: xr.Dataset) -> Iterator[dict[str, object]]:
                 "sex": sex,
                 "level": _level(at),
                 "part": part,
-                "people": part * stand_for * _size(origin, sex, "second") / first,
-                "spread": unmatched * (1 - unmatched),
+                "people": part * stand_for[i] * _size(origin, sex, "second") / first,
+                "spread": unmatched[i] * (1 - unmatched[i]),
             }
 
 
