@@ -68,4 +68,4 @@ class KeptFits:
     def write(self, k: int, fit: xr.DataTree) -> None:
         """Save a fit, unless nothing is kept."""
         if self.paths:
-            save_fit(fit, self.paths[k])
+            save_fit(fit, self.paths[k], digits=None)

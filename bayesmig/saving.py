@@ -27,10 +27,12 @@ FORMAT = 2  # of a fit in a file; a fit says it in ``attrs["format"]``
 SEAL, DIGEST = b"bayesmig", 32  # after the end of HDF5's own bytes: the mark and their SHA-256
 BLOCK = 1 << 20
 DIGITS = 3, 14  # that may be kept of draws: a double has 15
+KEPT = 5  # of them where nothing is said
+WITHIN_ONE_SD = 0.16, 0.84  # of a normal: the spread of draws, whatever their tails are
 FEWEST_DRAWS = 100  # of a chain, when some are left out
 FEWEST = 5  # people of a cell that may be shared
 DEPTH, OBJECTS = 3, 5000  # of groups in groups, and of groups and variables in all
-PACKED = {"zlib": True, "complevel": 1, "shuffle": True}
+PACKED = {"zlib": True, "complevel": 4, "shuffle": True}
 GROWTH, SPARE = 20, 64 << 20  # bytes of numbers for each byte of the file, and beside them
 FILTERS = {1, 2, 3}  # of HDF5: deflate, shuffle and checksums
 GROUPS = ("posterior", "estimands", "published", "sample_stats", "data")
@@ -41,6 +43,7 @@ OF_ROWS = (
     *("posterior_predictive", "prior_predictive"),
 )
 NUMBERS = ("synthetic", "seed", "draws", "tune", "chains")
+SHORTER = ("digits", "kept_every")  # said by fits of which not all is kept
 
 
 def save_fit(
@@ -48,7 +51,7 @@ def save_fit(
     path: str | Path,
     respondents: bool = True,
     *,
-    digits: int | None = None,
+    digits: int | None = KEPT,
     every: int = 1,
 ) -> Path:
     """Write a fit to a NetCDF file, whole or not at all.
@@ -64,9 +67,11 @@ def save_fit(
     respondents : bool
         Whether the file carries the data of the people that the fit is of; see
         `without_respondents`.
-    digits : int, optional
-        How many digits that count are kept of what was drawn, 3 to 14; all by default.  With
-        five a file is two fifths as long, and nothing that draws can tell is lost.
+    digits : int or None
+        How many digits that count are kept of what was drawn, 3 to 14: no number moves by more
+        than ``10**-digits`` of itself, nor by ``5 * 10**-digits`` of its quantity's standard
+        deviation.  The mean of 4,000 independent draws is known to 0.016 of it: five digits keep
+        all that draws can tell, in two fifths of the room.  None: every bit.
     every : int
         Keep one draw in so many of each chain.
 
@@ -103,6 +108,9 @@ def _smaller(fitted: xr.DataTree, digits: int | None, every: int) -> xr.DataTree
             f"every={every} leaves {fitted['posterior'].sizes['draw'] // every} draws a chain: "
             f"at least {FEWEST_DRAWS}"
         )
+    before = fitted.attrs.get("digits")
+    if digits is not None and before is not None and before <= digits:
+        digits = None
     if digits is None and every == 1:
         return fitted
     groups = {}
@@ -123,14 +131,25 @@ def _smaller(fitted: xr.DataTree, digits: int | None, every: int) -> xr.DataTree
 
 
 def _rounded(values: xr.DataArray, digits: int) -> xr.DataArray:
-    """Let the last bits of each number's fraction be zero: these take no room in a file."""
-    if values.dtype != "float64":
+    """Let the last bits of each number's fraction be zero: these take no room in a file.
+
+    Numbers are rounded to a power of two that is small beside the number (or the logarithm of a
+    small probability would be another) and beside the spread of its draws (or a quantity that is
+    large beside its error, such as a year, would lose what was learned of it).
+    """
+    if values.dtype != "float64" or values.dims[:2] != ("chain", "draw"):
         return values
-    last = np.uint64(52 - math.ceil(digits * math.log2(10)))  # bits that go, of 52
-    bits = np.array(values.values).view("uint64")
-    half = np.uint64(1) << (last - np.uint64(1))
-    rounded = ((bits + half) >> last << last).view("float64")
-    return values.copy(data=np.where(np.isfinite(values.values), rounded, values.values))
+    drawn = values.values
+    known = np.isfinite(drawn)
+    low, high = np.quantile(np.where(known, drawn, 0.0), WITHIN_ONE_SD, axis=(0, 1))
+    spread = (high - low) / 2
+    of_number = np.frexp(drawn)[1] - 1 - (math.ceil(digits * math.log2(10)) - 1)
+    of_spread = np.frexp(spread)[1] - 1 - math.ceil((digits - 1) * math.log2(10))
+    power = np.minimum(of_number, of_spread)
+    with np.errstate(over="ignore"):  # of the largest double there is
+        rounded = np.ldexp(np.rint(np.ldexp(drawn, -power)), power)
+    better = known & np.isfinite(rounded) & (spread > 0)  # what does not vary takes no room
+    return values.copy(data=np.where(better, rounded, drawn))
 
 
 def without_respondents(fitted: xr.DataTree) -> xr.DataTree:
@@ -339,7 +358,7 @@ def _lacks(fitted: xr.DataTree) -> Iterator[str]:
     for name in (*TEXTS, "interrupted"):
         if not isinstance(said.get(name), str):
             yield f"attribute {name!r} is no text"
-    for name in NUMBERS:
+    for name in (*NUMBERS, *(n for n in SHORTER if n in said)):
         if not hasattr(said.get(name), "__index__"):
             yield f"attribute {name!r} is no whole number"
     for name in TABLES:

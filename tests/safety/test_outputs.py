@@ -235,7 +235,7 @@ def test_the_csv_of_a_comparison_is_safe(tmp_path, monkeypatch, capsys):
     published = tree["published"].to_dataset()
     published["outcome"] = ("row", ["=HYPERLINK(1)"] * published.sizes["row"])
     tree["published"] = published
-    saved = bm.save_fit(tree, tmp_path / "fit.nc")
+    saved = bm.save_fit(tree, tmp_path / "fit.nc", digits=None)
     monkeypatch.setattr(
         sys, "argv", ["bayesmig", "compare", str(saved), "--csv", str(tmp_path / "t.csv")]
     )
@@ -250,7 +250,7 @@ def test_the_csv_of_a_comparison_is_safe(tmp_path, monkeypatch, capsys):
 def test_what_a_terminal_would_obey_is_shown(tmp_path, monkeypatch, capsys):
     tree = fit()
     tree.attrs["data_title"] = "\x1b[2J[red]gone[/red] \u202eback"
-    saved = bm.save_fit(tree, tmp_path / "fit.nc")
+    saved = bm.save_fit(tree, tmp_path / "fit.nc", digits=None)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(sys, "argv", ["bayesmig", "compare", str(saved)])
     with pytest.raises(SystemExit):

@@ -21,7 +21,8 @@ from bayesmig.reporting import without_few
 @pytest.fixture(scope="module")
 def content(tmp_path_factory):
     """What a file of the fit holds."""
-    return bm.save_fit(fit(), tmp_path_factory.mktemp("saved") / "fit.nc").read_bytes()
+    path = tmp_path_factory.mktemp("saved") / "fit.nc"
+    return bm.save_fit(fit(), path, digits=None).read_bytes()
 
 
 @pytest.fixture
@@ -52,44 +53,83 @@ def no_fit(tree, words):
     assert str(found.value).startswith("fit.nc ")
 
 
-def test_a_saved_fit_is_the_fit(saved):
+def test_a_saved_fit_is_the_fit(tmp_path, saved):
     opened = bm.open_fit(saved)  # a warning would be an error
     assert opened.identical(fit())
-    again = bm.open_fit(bm.save_fit(opened, saved))
+    again = bm.open_fit(bm.save_fit(opened, saved, digits=None))
     assert again.identical(fit())
+
+
+def test_five_digits_are_kept_where_nothing_is_said(tmp_path):
+    opened = bm.open_fit(bm.save_fit(fit(), tmp_path / "fit.nc"))
+    assert opened.attrs == {**fit().attrs, "digits": 5}
+    again = bm.open_fit(bm.save_fit(opened, tmp_path / "fit.nc"))
+    assert again.identical(opened)
 
 
 @pytest.mark.parametrize("digits", [3, 4, 5, 7, 14])
 def test_fewer_digits_of_draws(tmp_path, digits):
-    """Each number is off by at most half of its last digit; data and doubles stay."""
+    """Neither of itself nor of its spread does a number move by more than is said; data stay."""
     opened = bm.open_fit(bm.save_fit(fit(), tmp_path / "fit.nc", digits=digits))
     assert opened.attrs["digits"] == digits
     for group in ("posterior", "estimands", "sample_stats"):
         for name, values in fit()[group].data_vars.items():
             found = opened[group][name]
             assert found.dtype == values.dtype
-            np.testing.assert_allclose(found, values, rtol=0.5 * 10.0 ** (1 - digits))
+            if values.dtype != "float64":
+                np.testing.assert_array_equal(found, values)
+                continue
+            moved = abs(found - values)
+            assert (moved <= 10.0**-digits * abs(values)).all()
+            low, high = (values.quantile(q, ("chain", "draw")) for q in (0.16, 0.84))
+            assert (moved <= 5 * 10.0**-digits * (high - low) / 2).all()
+            assert digits == 14 or (moved > 0).mean() > 0.9
     assert opened["data"].identical(fit()["data"])
     again = bm.open_fit(bm.save_fit(opened, tmp_path / "again.nc", digits=digits))
     assert again.identical(opened)
+    finer = bm.open_fit(bm.save_fit(opened, tmp_path / "finer.nc", digits=min(digits + 1, 14)))
+    assert finer.identical(opened)  # and says the digits that it has
+
+
+@pytest.mark.parametrize("centre", [0.0, 2026.0, 1e12])
+def test_what_is_learned_of_a_large_number_is_kept(tmp_path, centre):
+    """Five digits of a year are a tenth of a year, of which draws may tell thousandths."""
+    year = fit()
+    drawn = centre + np.random.default_rng(3).normal(0, 0.01, year["posterior"]["gap"].shape)
+    year["posterior"]["gap"][:] = drawn
+    opened = bm.open_fit(bm.save_fit(year, tmp_path / "fit.nc"))["posterior"]["gap"].to_numpy()
+    assert abs(opened - drawn).max() <= 5e-5 * 0.011
+    assert (opened != drawn).any() or centre == 1e12  # a double there has no more to give away
+
+
+def test_a_small_number_keeps_its_logarithm(tmp_path):
+    """Of a probability that spreads over many powers of ten."""
+    odd = fit()
+    drawn = np.exp(np.random.default_rng(3).normal(0, 20, odd["posterior"]["gap"].shape))
+    odd["posterior"]["gap"][:] = drawn
+    opened = bm.open_fit(bm.save_fit(odd, tmp_path / "fit.nc"))["posterior"]["gap"].to_numpy()
+    np.testing.assert_allclose(np.log(opened), np.log(drawn), rtol=0, atol=1.01e-5)
 
 
 def test_what_is_no_number_stays_what_it_is(tmp_path):
     odd = fit()
     odd["posterior"]["gap"][0, :3] = [np.nan, np.inf, -np.inf]
-    odd["posterior"]["gap"][1, :3] = [1e300, -1e-300, 0.0]  # no single can hold these
-    opened = bm.open_fit(bm.save_fit(odd, tmp_path / "fit.nc", digits=3))["posterior"]["gap"]
-    np.testing.assert_array_equal(opened[0, :3], [np.nan, np.inf, -np.inf])
-    np.testing.assert_allclose(opened[1, :3], [1e300, -1e-300, 0.0], rtol=0.005)
+    held = [np.finfo(float).max, 1e300, -1e-300, 5e-324, 0.0]  # no single can hold these
+    odd["posterior"]["gap"][1, :5] = held
+    odd["posterior"]["slope"][:] = 1 / 3  # of what does not vary, every bit
+    opened = bm.open_fit(bm.save_fit(odd, tmp_path / "fit.nc", digits=3))["posterior"]
+    np.testing.assert_array_equal(opened["gap"][0, :3], [np.nan, np.inf, -np.inf])
+    np.testing.assert_allclose(opened["gap"][1, :5], held, rtol=0.001)
+    assert (opened["slope"] == 1 / 3).all()
 
 
 def test_fewer_draws(tmp_path, monkeypatch):
     monkeypatch.setattr(saving, "FEWEST_DRAWS", 10)
-    opened = bm.open_fit(bm.save_fit(fit(), tmp_path / "fit.nc", every=3))
+    opened = bm.open_fit(bm.save_fit(fit(), tmp_path / "fit.nc", digits=None, every=3))
     assert opened.attrs["kept_every"] == 3
     thin = fit()["posterior"].to_dataset().isel(draw=slice(None, None, 3))
     xr.testing.assert_identical(opened["posterior"].to_dataset(), thin)
-    twice = bm.open_fit(bm.save_fit(opened, tmp_path / "fit.nc", every=1))
+    twice = bm.open_fit(bm.save_fit(opened, tmp_path / "fit.nc", digits=None, every=1))
     assert twice.identical(opened)
 
 
@@ -154,7 +194,7 @@ def test_another_major_version_is_said(tmp_path):
     tree = fit()
     others = {"pymc": "5.25.1", "numpy": f"{version('numpy')}.9", "gone": "1.0"}
     tree.attrs["versions"] = json.dumps(others)
-    path = bm.save_fit(tree, tmp_path / "old.nc")
+    path = bm.save_fit(tree, tmp_path / "old.nc", digits=None)
     with pytest.warns(bm.DataWarning) as caught:
         assert bm.open_fit(path).identical(tree)
     (warning,) = caught
@@ -321,7 +361,7 @@ def test_what_is_no_file_is_refused(tmp_path):
 
 
 def test_a_fit_without_respondents_carries_none(tmp_path):
-    path = bm.save_fit(fit(), tmp_path / "fit.nc", respondents=False)
+    path = bm.save_fit(fit(), tmp_path / "fit.nc", respondents=False, digits=None)
     opened = bm.open_fit(path)
     assert not any("person" in node.dims for node in opened.subtree)
     assert "of_person" not in opened["posterior"]
