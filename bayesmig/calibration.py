@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -194,8 +194,16 @@ def calibrate(
     return found
 
 
-def coverage(found: xr.Dataset) -> pd.DataFrame:
+def coverage(found: xr.Dataset, by: str | None = None) -> pd.DataFrame:
     """Summarise a calibration, one row per quantity.
+
+    Parameters
+    ----------
+    found : Dataset
+        Of `calibrate`.
+    by : str, optional
+        A dim of the quantities: a row then for each of its coordinates, "quantity, coordinate";
+        quantities without it have one row.
 
     Returns
     -------
@@ -219,10 +227,12 @@ def coverage(found: xr.Dataset) -> pd.DataFrame:
     """
     from scipy.stats import chisquare
 
-    one_each = ranks(found)
+    rng = np.random.default_rng(0)
     rows = []
-    for quantity in one_each:
-        one = found.sel(quantity=quantity)
+    for quantity, one in _parts(found, by):
+        one_each = _one_rank_each(one, rng)
+        if not one_each.size:
+            continue
         inside = one.inside.mean(
             [d for d in one.inside.dims if d not in ("simulation", "probability")]
         )
@@ -233,7 +243,7 @@ def coverage(found: xr.Dataset) -> pd.DataFrame:
             row[f"inside {prob:.0%}"] = float(each.mean())
             sd = each.std(ddof=1) if each.size > 1 else np.nan
             row[f"se {prob:.0%}"] = float(sd / np.sqrt(each.count()))
-        counts = np.histogram(one_each[quantity], bins=10, range=(0, 1))[0]
+        counts = np.histogram(one_each, bins=10, range=(0, 1))[0]
         row |= {
             "bias": float(error.mean()),
             "rmse": float(np.sqrt((error**2).mean())),
@@ -259,18 +269,35 @@ def ranks(found: xr.Dataset) -> dict[str, np.ndarray]:
     compare (constants) are left out.
     """
     rng = np.random.default_rng(0)
-    each: dict[str, np.ndarray] = {}
-    for quantity in found.quantity.values:
-        rank = found["rank"].sel(quantity=quantity).transpose("simulation", ...).values
-        flat = rank.reshape(len(rank), -1)
-        there = [row[np.isfinite(row)] for row in flat]
-        picked = [rng.choice(row) for row in there if row.size]
-        if picked:
-            each[str(quantity)] = np.array(picked)
-    return each
+    each = {quantity: _one_rank_each(one, rng) for quantity, one in _parts(found)}
+    return {quantity: picked for quantity, picked in each.items() if picked.size}
 
 
-def recovery(study: str, data: xr.Dataset, *, draws: int, **how: Any) -> pd.DataFrame:
+def _parts(found: xr.Dataset, by: str | None = None) -> Iterator[tuple[str, xr.Dataset]]:
+    """Cut a calibration by quantity, and by a dim where a quantity has it."""
+    if by is not None and by not in found["rank"].dims:
+        raise StudyError(unknown("dim", by, list(map(str, found["rank"].dims))))
+    for quantity in map(str, found.quantity.values):
+        one = found.sel(quantity=quantity)
+        cuts = [] if by is None else [one.sel({by: at}) for at in one[by].values]
+        # a quantity without the dim has numbers at its first coordinate alone
+        if any(np.isfinite(cut["rank"]).any() for cut in cuts[1:]):
+            yield from ((f"{quantity}, {cut[by].item()}", cut) for cut in cuts)
+        else:
+            yield quantity, one
+
+
+def _one_rank_each(one: xr.Dataset, rng: np.random.Generator) -> np.ndarray:
+    """Return one rank from each data set; none of a constant."""
+    rank = one["rank"].transpose("simulation", ...).values
+    flat = rank.reshape(len(rank), -1)
+    there = [row[np.isfinite(row)] for row in flat]
+    return np.array([rng.choice(row) for row in there if row.size])
+
+
+def recovery(
+    study: str, data: xr.Dataset, *, draws: int, by: str | None = None, **how: Any
+) -> pd.DataFrame:
     """Calibrate, and return `coverage` with what it rests on, as cards store it.
 
     Parameters
@@ -279,6 +306,8 @@ def recovery(study: str, data: xr.Dataset, *, draws: int, **how: Any) -> pd.Data
     data : Dataset
     draws : int
         Of each refit, and as many to tune.
+    by : str, optional
+        As of `coverage`.
     **how
         Of `calibrate`.  What is finished is kept below ``out`` until all is.
 
@@ -289,7 +318,7 @@ def recovery(study: str, data: xr.Dataset, *, draws: int, **how: Any) -> pd.Data
         data sets have the same truth, single numbers have it in the column ``truth``.
     """
     found = calibrate(study, data, draws=draws, tune=draws, keep=KEPT, **how)
-    table = to_store(found)
+    table = to_store(found, by)
     truth = found.truth
     if found.attrs["truth"] == "given" and set(truth.dims) == {"quantity", "simulation"}:
         first = truth.isel(simulation=0)
@@ -298,12 +327,12 @@ def recovery(study: str, data: xr.Dataset, *, draws: int, **how: Any) -> pd.Data
     return table
 
 
-def to_store(found: xr.Dataset) -> pd.DataFrame:
+def to_store(found: xr.Dataset, by: str | None = None) -> pd.DataFrame:
     """Return `coverage` with what it rests on.
 
     Data sets, those whose refit was made again, divergences in all, steps a draw.
     """
-    return coverage(found).assign(
+    return coverage(found, by).assign(
         simulations=found.sizes["simulation"],
         again=_again(found),
         divergences=int(found.divergences.sum()),

@@ -32,7 +32,8 @@ from bayesmig.stored import Stored
 
 TABLES = Stored(Path(__file__).parent)
 SEED, DRAWS = 1, 500
-SETS, GIVEN = 300, 100
+SETS = 300
+GIVEN = dict.fromkeys(TRUTHS, 100) | dict.fromkeys(("paper", "ffk", "alike"), 60)
 # truth from the prior, data through the graph: options of the graph
 PRIORS: dict[str, dict[str, Any]] = {"prior": {}, "prior_paper": {"parametrization": "paper"}}
 
@@ -53,7 +54,7 @@ def run(name: str, **how: Any) -> pd.DataFrame:
         table = _recovered(SETS, lambda seed: next(drawn), **options, **how)
         return table.assign(**{"drawn again": drawn.left})
     truth = TRUTHS[name]()
-    return _recovered(GIVEN, lambda seed: simulate(truth, seed=seed), **how)
+    return _recovered(GIVEN[name], lambda seed: simulate(truth, seed=seed), **how)
 
 
 class Enough(Iterator[xr.Dataset]):

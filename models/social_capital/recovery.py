@@ -44,7 +44,7 @@ def run(name: str) -> pd.DataFrame:
         return simulate(seed=seed, **sizes)
 
     given = {} if name == "prior" else {"simulate": twin}
-    settings = {"draws": DRAWS, "seed": SEED, "workers": 1, **given, **how}
+    settings = {"draws": DRAWS, "seed": SEED, "workers": 1, "by": "contrast", **given, **how}
     return recovery("social_capital", twin(0), **settings)
 
 

@@ -333,6 +333,20 @@ def test_coverage_by_hand(given):
     assert row["posterior sd"] == pytest.approx(float(one["sd"].mean()))
 
 
+def test_coverage_by_a_dim(from_prior):
+    """Each cell has a row as if it were alone; what has no cells has one."""
+    table = bm.coverage(from_prior, by="cell")
+    cells = from_prior.cell.values
+    expected = [f"{quantity}, {cell}" for quantity in QUANTITIES for cell in cells]
+    assert list(table.index) == [*expected, "log_density"]
+    one = from_prior.sel(quantity="emigration", cell=cells[1])
+    row = table.loc[f"emigration, {cells[1]}"]
+    assert row["inside 50%"] == pytest.approx(float(one["inside"].sel(probability=0.5).mean()))
+    assert row["posterior sd"] == pytest.approx(float(one["sd"].mean()))
+    with pytest.raises(bm.StudyError, match=r"unknown dim 'cel' \(did you mean 'cell'"):
+        bm.coverage(from_prior, by="cel")
+
+
 def test_what_cards_store(monkeypatch, tmp_path):
     """Coverage, and what it rests on; nothing is left of the results in the making."""
     monkeypatch.chdir(tmp_path)
