@@ -18,7 +18,8 @@ from bayesmig.showing import Findings
 
 Tables = Mapping[str, pd.DataFrame]
 Claim = Mapping[str, str]  # a row of claims.csv
-Verdict = tuple[bool, str]  # whether a claim holds, and the figures that say so
+# whether a claim holds, the figures that say so, and perhaps whether rounding alone makes it hold
+Verdict = tuple[bool, str] | tuple[bool, str, bool]
 
 
 class Finding(NamedTuple):
@@ -155,6 +156,8 @@ def judged(
 ) -> Iterator[Finding]:
     """Judge the claims of a paper: those that hold counted by section, the others one by one.
 
+    What holds within rounding only is counted and has a finding of its own.
+
     Parameters
     ----------
     paper : Print
@@ -172,10 +175,10 @@ def judged(
     for claim in paper.claims:
         if claim["kind"] in facts:
             continue
-        holds, figures = kinds[claim["kind"]](paper, claim)
+        holds, figures, *rounding = kinds[claim["kind"]](paper, claim)
         verdicts[section(claim)].append(holds)
-        if not holds:
-            failed.append(Finding(place(claim), False, f"{claim['quote']!r}: {figures}"))
+        if not holds or any(rounding):
+            failed.append(Finding(place(claim), holds, f"{claim['quote']!r}: {figures}", *rounding))
     for name, all_of in verdicts.items():
         yield from held(sum(all_of), len(all_of), what, name)
     yield from failed

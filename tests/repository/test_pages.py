@@ -125,6 +125,23 @@ def test_every_study_and_every_notebook_is_in_the_site():
         assert f"| `{name}` |" in readme
 
 
+COUNTS = re.compile(
+    r"(\d+) of its (\d+) findings do not hold(?:, and (\d+) hold within rounding only)?"
+)
+
+
+@pytest.mark.parametrize("name", bm.list_studies())
+def test_a_card_counts_what_the_audit_finds(name):
+    study = bm.load_study(name)
+    folder = Path(study.part("audit").__file__).parent  # several studies share their paper's
+    card = next(parent / "CARD.md" for parent in folder.parents if (parent / "CARD.md").exists())
+    (counts,) = COUNTS.findall(card.read_text(encoding="utf-8"))
+    found = study.audit()
+    assert [int(n or 0) for n in counts] == [
+        (~found.holds).sum(), len(found), found.rounding.sum()
+    ]  # fmt: skip
+
+
 def test_every_paper_s_audit_is_in_the_site():
     text = (ROOT / "docs" / "print.md").read_text(encoding="utf-8")
     shown = re.findall(r"^```\{findings\} (\w+)$", text, flags=re.M)

@@ -62,27 +62,37 @@ def _implied_half(row: Mapping[str, Cell], less: float = 0.0) -> float:
     return math.hypot(*(max(row[name].half - less, 0) for name in PARTS))
 
 
+def net_half(row: Mapping[str, Cell]) -> float:
+    """Half-width of net emigration as the intervals of its five components imply it."""
+    return math.hypot(_implied_half(row), row["return_immigration"].half)
+
+
 def net_below_zero(report: Report) -> Iterator[Finding]:
     """Negative net emigration: the text names measurement and sampling error as its cause."""
     negative = {k: r for k, r in report.rows.items() if r["net_emigration"].estimate < 0}
-    reaching = [key for key, row in negative.items() if row["net_emigration"].high >= 0]
+    spread = {key: net_half(row) for key, row in negative.items()}
+    printed = [key for key, row in negative.items() if row["net_emigration"].high >= 0]
+    enough = [
+        key
+        for key, row in negative.items()
+        if key in printed or spread[key] >= -row["net_emigration"].estimate
+    ]
     yield from held(
-        len(reaching),
+        len(enough),
         len(negative),
-        "negative net rates have an interval that includes zero, so that sampling error suffices",
+        f"negative net rates are within sampling error of zero: {len(printed)} by the printed "
+        "interval, the others by what the intervals of the components imply (the printed ones "
+        "of emigration are too narrow)",
         ALL_TABLES,
     )
     for key, row in negative.items():
-        if key not in reaching:
-            spread = math.hypot(_implied_half(row), row["return_immigration"].half)
-            net = row["net_emigration"]
+        if key not in enough:
             yield Finding(
                 place_of(key),
                 False,
                 f"emigration {row['emigration']}, return immigration {row['return_immigration']}, "
-                f"net {net}: sampling error as printed does not reach zero; as the components' "
-                f"intervals imply it, +-{spread:.1f}, it does"
-                f"{'' if spread >= -net.estimate else ' not either'}",
+                f"net {row['net_emigration']}: sampling error does not reach zero, neither as "
+                f"printed nor as the components' intervals imply it, +-{spread[key]:.1f}",
             )
 
 
@@ -92,12 +102,15 @@ def emigration_zero(report: Report) -> Iterator[Finding]:
     n = len(report.rows)
     yield from held(n - len(zero), n, "rows print a positive emigration", ALL_TABLES)
     for key, row in zero.items():
+        rounded = abs(implied(row)) <= HALF * (1 + len(PARTS)) + EPS
         yield Finding(
             place_of(key),
-            False,
-            f"printed {row['emigration']}; its four components imply {abs(implied(row)):.1f} "
-            f"+-{_implied_half(row):.1f} by their own intervals; the interval's width is that of "
-            f"an observed proportion of zero. Return immigration {row['return_immigration']}",
+            rounded,
+            f"printed {row['emigration']}, so at most {HALF}; its four components imply "
+            f"{abs(implied(row)):.1f} +-{_implied_half(row):.1f} by their own intervals; the "
+            "interval's width is that of an observed proportion of zero. Return immigration "
+            f"{row['return_immigration']}",
+            rounding=rounded,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
@@ -9,7 +10,7 @@ from statistics import linear_regression, mean
 from typing import Any
 
 from bayesmig.audit import Claim, Finding, Verdict, judged
-from bayesmig.models.emigration.audit.intervals import multipliers, worth
+from bayesmig.models.emigration.audit.intervals import multipliers, net_half, worth
 from bayesmig.models.emigration.audit.report import (
     COMPONENTS,
     HALF,
@@ -166,7 +167,7 @@ def _trend(sign: int) -> Judge:
         values = [column[row] for row in rows[rows.index(first) : rows.index(last) + 1]]
         steps = [sign * round(b - a, 6) for a, b in pairwise(values)]
         along, against = sum(s > 0 for s in steps), sum(s < 0 for s in steps)
-        return sum(steps) > 0 and along > against, (
+        return sum(steps) > 0 and along >= against, (  # "tends to": not at every step
             f"{words_of(claim['component'])}, {first} to {last}: "
             f"{', '.join(f'{value:.1f}' for value in values)}; {along} of {len(steps)} steps go "
             f"that way, {against} the other"
@@ -221,13 +222,26 @@ def _against(mine: Mapping[str, float], other: Mapping[str, float], rows: Iterab
 
 
 def _above_panel(report: Report, claim: Claim) -> Verdict:
+    """On average over the rows, and below in none by more than the errors of the two."""
     mine, other = _pair(report, claim)
+    table, _, panel = claim["stated"].removeprefix("Table ").partition(", ")
     named = claim["row"].split("|")
     below = [row for row in named if mine[row] <= other[row]]
     above = [row for row in named if row not in below]
-    return not below, (
+    error = {
+        row: math.hypot(
+            net_half(report.rows[table_of(claim), claim["panel"], row]),
+            net_half(report.rows[int(table), panel, row]),
+        )
+        for row in below
+    }
+    means = mean(mine[row] for row in named), mean(other[row] for row in named)
+    beyond = [row for row in below if other[row] - mine[row] > error[row]]
+    return means[0] > means[1] and not beyond, (
         f"above {claim['stated']}: {_against(mine, other, above)}; not above: "
-        f"{_against(mine, other, below)}"
+        f"{_against(mine, other, below)}, where the components' intervals imply errors of "
+        f"{', '.join(f'+-{error[row]:.1f}' for row in below) or 'none'}; on average "
+        f"{means[0]:.1f} against {means[1]:.1f}"
     )
 
 
@@ -253,11 +267,13 @@ def _mean_above_rest(report: Report, claim: Claim) -> Verdict:
     added = mean(column[row] for row in named)
     before = mean(value for row, value in column.items() if row not in named)
     slope = linear_regression(range(len(column)), list(column.values())).slope
-    return added > before, (
+    rounding = added <= before < added + 2 * HALF and slope > 0
+    detail = (
         f"mean of the years added since the earlier estimates ({', '.join(named)}) {added:.2f}, "
         f"of the {len(column) - len(named)} before {before:.2f}; a straight line through all "
         f"{len(column)} rises by {slope:.2f} a year"
     )
+    return added > before or rounding, detail, rounding
 
 
 def _everywhere(report: Report, claim: Claim) -> list[float]:

@@ -4,7 +4,8 @@ Every finding is computed from the files of ``published/``.  ``claims.csv`` hold
 essay *says*, one statement per row; whether it holds is decided here.
 
 A printed number is known to half a unit of its last digit.  What some values within these
-bounds make true is held: rounding is no fault.
+bounds make true is held, and so is a number whose last digits were cut off: rounding, up or down,
+is no fault.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ def prose(essay: Essay) -> Iterator[Finding]:
     for claim in essay.claims:
         if claim["kind"] == TOGETHER:
             continue
-        holds, figures = KINDS[claim["kind"]](essay, claim)
-        yield Finding(essay.place(claim), holds, f"{claim['quote']!r}: {figures}")
+        holds, figures, *rounding = KINDS[claim["kind"]](essay, claim)
+        yield Finding(essay.place(claim), holds, f"{claim['quote']!r}: {figures}", *rounding)
 
 
 def labels(essay: Essay) -> Iterator[Finding]:

@@ -31,8 +31,15 @@ def _statement(essay: Essay, claim: Claim) -> Verdict:
         return True, shown
     best = _best(essay, claim)
     if best >= -EPS:
-        return True, f"{shown} (as rounded not, but the unrounded rates may)"
+        return True, f"{shown} (as rounded not, but the unrounded rates may)", True
+    if claim["kind"] == "rounds" and all(_cut(essay.rates[at].value, claim) for at in pairs(claim)):
+        return True, f"{shown}, rounded down", True
     return False, f"{shown}; rounding does not explain it"
+
+
+def _cut(rate: float, claim: Claim) -> bool:
+    """Whether what is stated is a rate without its decimals; nought is no rounding down."""
+    return int(rate) == float(claim["stated"]) > 0
 
 
 def _best(essay: Essay, claim: Claim) -> float:

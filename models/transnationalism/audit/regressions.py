@@ -33,7 +33,6 @@ def percent_change(essay: Essay) -> Iterator[Finding]:
     """A percent change is 100 (exp b - 1) of a coefficient that rounds to the printed one."""
     found = {at: x for at, x in essay.derived.items() if at[0] == "political"}
     agree = 0
-    truncated = []
     for at, change in found.items():
         printed = essay.coefficients[at]
         low, high = (log(1 + end / 100) for end in change.ends)
@@ -43,19 +42,19 @@ def percent_change(essay: Essay) -> Iterator[Finding]:
         exact = log(1 + change.value / 100)
         unit = printed.high - printed.low
         cut = low < printed.value + unit - EPS and high >= printed.value - EPS
-        truncated.append(cut)
         reach = 100 * (exp(printed.high) - 1), 100 * (exp(printed.low) - 1)
         yield Finding(
             TABLE,
-            False,
+            cut,
             f"{_words(at)}: {change.value:g} percent needs a coefficient of {exact:.4f} "
             f"({low:.4f} to {high:.4f}); rounded to {printed.value:g} it gives "
             f"{reach[1]:.2f} to {reach[0]:.2f}; "
             + (
-                f"truncated to {printed.value:g} it would agree"
+                f"rounded down to {printed.value:g} it agrees"
                 if cut
-                else "truncation does not explain it either"
+                else "rounding down does not explain it either"
             ),
+            rounding=cut,
         )
     yield from held(agree, len(found), "percent changes follow from the coefficients", TABLE)
 
@@ -232,10 +231,8 @@ def _percent(essay: Essay, claim: Claim) -> Verdict:
     change = essay.derived[claim["measure"], claim["groups"]]
     stated = Number.of(claim["stated"])
     holds = stated.low - EPS <= change.value <= stated.high + EPS
-    cut = int(change.value) == int(stated.value)
-    return holds, f"{change.value:g} in the table" + (
-        ", truncated and not rounded" if cut and not holds else ""
-    )
+    cut = not holds and int(change.value) == int(stated.value)
+    return holds or cut, f"{change.value:g} in the table{', rounded down' if cut else ''}", cut
 
 
 def _positive_in_all(essay: Essay, claim: Claim) -> Verdict:
