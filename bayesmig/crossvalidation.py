@@ -151,7 +151,7 @@ def kfold(
     >>> bm.kfold(fit, folds=10)
     Traceback (most recent call last):
         ...
-    bayesmig.errors.StudyError: study 'emigration' has no groups to leave out
+    bayesmig.errors.StudyError: folds must be 2 to 4 of these groups, got 10
     """
     from arviz_stats import ELPDDataLOOKFold
 

@@ -109,16 +109,38 @@ def build(
                 "second_generation_emigration", rates * pm.math.exp(ratio), dims="cell"
             )
         gap = priors.variable(GAP) if generation_gap == "prior" else ZERO
-        lost = (_lost_share if residual == "probability" else _lost_hazard)(share, second, gap)
-        expected = {
-            "non_match": 1 - share[:, 4],
-            "internal_migration": share[:, 2],
-            "mortality": share[:, 1],
-            "non_follow_up": lost,
-            "return_immigration": returned,
-        }
-        _observe([expected[component] for component in OBSERVED], observed)
+        _observe(_expected(share, returned, residual, second, gap), observed)
     return model
+
+
+def expected(hazard: Any, *, residual: Residual, second: Any = ZERO, gap: Any = ZERO) -> Any:
+    """Return what is printed of cells on average, percent (cell, component), as `OBSERVED` has it.
+
+    Parameters
+    ----------
+    hazard : tensor (cell, outcome)
+    residual : {"probability", "hazard"}
+        As of `build`.
+    second : tensor (cell), optional
+        Emigration of the second generation, a proportion a year.
+    gap : tensor (cell), optional
+        Of the generations, on the logit scale.
+    """
+    import pytensor.tensor as pt
+
+    return 100 * pt.stack(_expected(_shares(hazard), hazard[:, 4], residual, second, gap), axis=1)
+
+
+def _expected(share: Any, returned: Any, residual: Residual, second: Any, gap: Any) -> list[Any]:
+    lost = (_lost_share if residual == "probability" else _lost_hazard)(share, second, gap)
+    of = {
+        "non_match": 1 - share[:, 4],
+        "internal_migration": share[:, 2],
+        "mortality": share[:, 1],
+        "non_follow_up": lost,
+        "return_immigration": returned,
+    }
+    return [of[component] for component in OBSERVED]
 
 
 def sampling(model: pm.Model) -> dict[str, Any]:

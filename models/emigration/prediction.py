@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import logsumexp
+from scipy.stats import norm
 
 from bayesmig.errors import DataError, StudyError, unknown
+from bayesmig.models.emigration import graph
 from bayesmig.models.emigration.data import factor_names
-from bayesmig.models.emigration.design import FATES, design
+from bayesmig.models.emigration.design import FATES, design, native_rates, observations
 from bayesmig.models.emigration.estimands import UNITS, estimands
 from bayesmig.prediction import draw_labels, thinned
+from bayesmig.ready import built_from
 from bayesmig.saving import data_of
 
 NODES = 21  # of the quadrature over a cell's own term
+TERMS = 1000  # own terms of a cell that is left out, for each draw of the parameters
 
 
 def people(fitted: xr.DataTree) -> tuple[pd.DataFrame, NDArray[np.float64]]:
@@ -53,6 +59,121 @@ def expected(
     return found.transpose("draw", "person", "outcome").assign_attrs(units=UNITS)
 
 
+def groups(fitted: xr.DataTree) -> list[str]:
+    """Return the cells that can be left out: all of whose levels are in other cells, too.
+
+    Raises
+    ------
+    StudyError
+        If there is none, as in a table of one factor.
+    """
+    data = _cells(fitted)
+    names = factor_names(data)
+    counts = [pd.Series(data[f].values.astype(str)) for f in names]
+    others = np.all([each.map(each.value_counts()) > 1 for each in counts], axis=0)
+    if len(names) < 2 or not others.any():
+        raise StudyError(
+            f"no cell can be left out: each is the only one of a level of {' or '.join(names)}, of "
+            "which nothing would be known"
+        )
+    return [str(cell) for cell in data["cell"].values[others]]
+
+
+def split(fitted: xr.DataTree, groups: Sequence[str]) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return the other cells, and the cells named.
+
+    Raises
+    ------
+    StudyError
+        If the other cells lack a level.
+    """
+    data = _cells(fitted)
+    out = np.isin(data["cell"].values.astype(str), list(groups))
+    kept, left = (data.isel(cell=np.flatnonzero(rows)) for rows in (~out, out))
+    for factor in factor_names(data):
+        lacking = set(left[factor].values.tolist()) - set(kept[factor].values.tolist())
+        if lacking:
+            raise StudyError(
+                f"without {', '.join(groups)} no cell is left of {factor} {', '.join(lacking)}: "
+                "more folds, or others by seed="
+            )
+    title = data.attrs["title"]
+    return (
+        kept.assign_attrs(title=f"{title}, without {len(groups)} cells"),
+        left.assign_attrs(title=f"{title}, {len(groups)} cells left out"),
+    )
+
+
+def held_out(fitted: xr.DataTree, data: xr.Dataset, *, draws: int, seed: int) -> xr.DataArray:
+    """Return the log predictive density (group) of each of other cells: its five numbers together.
+
+    The mean of the density over draws of the parameters, and of `TERMS` own terms for each.
+
+    Parameters
+    ----------
+    fitted : DataTree
+    data : Dataset
+        Cells of the fit's levels that the fit has not.
+    draws : int
+        Of the posterior, thinned from all.
+    seed : int
+        Of the own terms.
+    """
+    options = built_from(fitted).options
+    flat = thinned(fitted["posterior"].to_dataset(), draws)
+    table = pd.DataFrame({factor: data[factor].values for factor in factor_names(_cells(fitted))})
+    mean = _additive(flat, _levels(_cells(fitted), table))
+    scale = flat["cell_scale"].values[:, None]
+    rng = np.random.default_rng(seed)
+    alone = data.assign_attrs(factors="")  # what is printed of them; a level may be the only one
+    observed = observations(alone, options["residual_inflation"])
+    found = []
+    for k in range(data.sizes["cell"]):
+        terms = rng.normal(size=(TERMS, *mean[:, k].shape))
+        hazard = _invlogit(mean[:, k] + scale[:, 0] * terms)
+        printed = _printed(hazard.reshape(-1, hazard.shape[-1]), flat, data.isel(cell=[k]), options)
+        density = censored(
+            observed.estimate[k], printed, observed.standard_error[k], observed.bound[k]
+        ).sum(-1)
+        found.append(logsumexp(density) - np.log(density.size))
+    return xr.DataArray(found, {"group": data["cell"].values.astype(str)}, name="log_density")
+
+
+def censored(
+    estimate: NDArray[np.float64],
+    expected: NDArray[np.float64],
+    error: NDArray[np.float64],
+    bound: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the log density of printed numbers, and the log probability of "below the bound"."""
+    below = np.isfinite(bound)
+    at = np.where(below, bound, estimate)
+    return np.where(below, norm.logcdf(at, expected, error), norm.logpdf(at, expected, error))
+
+
+def _printed(
+    hazard: NDArray[np.float64], flat: xr.Dataset, cell: xr.Dataset, options: Mapping[str, Any]
+) -> NDArray[np.float64]:
+    """What the graph expects to be printed of one cell: (terms and samples, component)."""
+    import pytensor
+    import pytensor.tensor as pt
+
+    ratio, gap = ("native_rate_log_ratio", "generation_gap")
+    known: dict[str, Any] = {}
+    if ratio in flat:
+        known["second"] = native_rates(cell) * np.exp(flat[ratio].values)
+    if gap in flat:
+        known["gap"] = flat[gap].values
+    asked = {name: pt.vector(name) for name in known}
+    at = pt.matrix("hazard")
+    compute = pytensor.function(
+        [at, *asked.values()],
+        graph.expected(at, residual=options["residual"], **asked),
+        mode="FAST_COMPILE",
+    )
+    return np.asarray(compute(hazard, *(np.tile(x, TERMS) for x in known.values())))
+
+
 def drawn(
     fitted: xr.DataTree, table: pd.DataFrame, *, group: str, draws: int, seed: int
 ) -> xr.DataArray:
@@ -76,7 +197,7 @@ def _hazards(
     data = _cells(fitted)
     flat = thinned(fitted["posterior"].to_dataset(), draws)
     levels = _levels(data, table)
-    mean = flat["intercept"].values[:, None] + flat["level_effect"].values[:, levels].sum(2)
+    mean = _additive(flat, levels)
     if "cell_scale" not in flat:  # one factor: its levels are the cells
         return _invlogit(mean)
     scale = flat["cell_scale"].values[:, None]
@@ -87,10 +208,14 @@ def _hazards(
     if group == "new":
         return _invlogit(mean + scale * np.random.default_rng(seed).normal(size=mean.shape))
     own, _ = people(fitted)
-    additive = flat["intercept"].values[:, None]
-    additive = additive + flat["level_effect"].values[:, _levels(data, own)].sum(2)
-    term = flat["cell_logit"].values - additive
+    term = flat["cell_logit"].values - _additive(flat, _levels(data, own))
     return _invlogit(mean + term[:, _known(data, levels, _levels(data, own), group)])
+
+
+def _additive(flat: xr.Dataset, levels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What the effects of levels (cell, factor) add up to: logits (sample, cell, outcome)."""
+    found = flat["intercept"].values[:, None] + flat["level_effect"].values[:, levels].sum(2)
+    return np.asarray(found)
 
 
 def _levels(data: xr.Dataset, table: pd.DataFrame) -> NDArray[np.int64]:

@@ -32,6 +32,9 @@ RUNS: dict[str, Mapping[str, Any]] = {
     "prior": {"n": 300, "priors": "calibration"},
     # truths like the report's, printed as it prints
     "additive": {"n": 100, "simulate": lambda seed: drawn(additive(seed), seed)},
+    # and unlike them: a third of the emigration, and twice as much
+    "low": {"n": 100, "simulate": lambda seed: drawn(additive(seed, 1 / 3), seed)},
+    "high": {"n": 100, "simulate": lambda seed: drawn(additive(seed, 2.0), seed)},
     "printed": {"n": 100, "simulate": lambda seed: drawn(printed_shares(example(CELLS)), seed)},
 }
 
@@ -41,8 +44,10 @@ def drawn(truth: xr.Dataset, seed: int) -> xr.Dataset:
     return simulate(truth, seed=seed, table=CELLS)
 
 
-def additive(seed: int) -> xr.Dataset:
+def additive(seed: int, times: float = 1.0) -> xr.Dataset:
     """Return shares of which emigration is what factors add up to, and a scatter around it.
+
+    All of it is so many ``times`` the report's.
 
     The report's estimates scatter by their own errors, too: over the 28 cells what additive
     effects of sex, age and origin leave is those errors and 0.7 points.
@@ -55,7 +60,7 @@ def additive(seed: int) -> xr.Dataset:
     printed = cells.estimate.sel(component="emigration").values / 100
     expected = x @ np.linalg.lstsq(x, printed, rcond=None)[0]
     noise = np.random.default_rng([SEED, seed]).normal(0, SCATTER / 100, len(expected))
-    share.loc[{"fate": "emigrated"}] = np.maximum(expected + noise, LEAST)
+    share.loc[{"fate": "emigrated"}] = np.maximum(times * (expected + noise), LEAST)
     share.loc[{"fate": "followed"}] = 1 - share.sel(fate=list(FATES[:-1])).sum("fate")
     return truth.assign(share=share)
 

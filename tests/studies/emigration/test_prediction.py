@@ -6,10 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from fits import small
+from fits import small, too_short
+from oracle import emigration as oracle
 from said import said
+from scipy.special import logsumexp
+from scipy.stats import norm
+from unsampled import unsampled
 
 import bayesmig as bm
+from bayesmig.models.emigration import prediction
 
 CELLS = pd.DataFrame(
     list(itertools.product(("Mexican", "Non-Mexican"), ("Female", "Male"))),
@@ -153,3 +158,91 @@ def test_effects_of_given_values_are_drawn():
     assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["Male"]
     words = said(bm.StudyError, bm.plot_effects, small(7), {"sex": ["Male"], "origin": ["Mexican"]})
     assert words == "covariate: one, got sex, origin"
+
+
+# Cells left out
+
+LEFT = "Mexican, Male, 15-24"
+VARIANTS = {
+    "default": {},
+    "hazard": {"residual": "hazard"},
+    "native": {"second_generation": "native_rates", "residual_inflation": 2.0},
+    "gap": {"generation_gap": "prior", "residual": "hazard", "second_generation": "native_rates"},
+}
+
+
+@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+def test_density_of_a_cell_is_the_oracle_s(options):
+    """Of its five numbers, over draws and over a term of its own in the last hazard."""
+    study = bm.load_study("emigration")
+    whole = unsampled(study, study.example(), **options)
+    kept, left = prediction.split(whole, [LEFT])
+    fit = unsampled(study, kept, **options)
+    posterior = fit["posterior"].to_dataset()
+    posterior["cell_scale"][:] = [1e-9, 1e-9, 1e-9, 1e-9, 0.3]
+    # draws of a prior are far from any cell: near this one, where a thousand terms are enough
+    posterior["level_effect"] = posterior["level_effect"] * 0.01
+    near = np.log(np.array([0.05, 0.005, 0.3, 0.15, 0.03]))
+    posterior["intercept"][:] = near + 0.01 * posterior["intercept"].values
+    for name in {"native_rate_log_ratio", "generation_gap"} & set(posterior):
+        posterior[name] = posterior[name] * 0.1
+    fit["posterior"] = posterior
+    normal = np.linspace(-6, 6, 2001)
+    weight = np.log(np.exp(-(normal**2) / 2) / np.exp(-(normal**2) / 2).sum())
+    cell = {name: left[name].isel(cell=0).to_series() for name in ("estimate", "ci_low", "ci_high")}
+    own = None if "residual_inflation" in options else float(left["residual_error"][0])
+    error = {
+        name: oracle.standard_error(
+            cell["ci_low"][name], cell["ci_high"][name], name, 2.0, own
+        )
+        for name in oracle.COMPONENTS
+    }  # fmt: skip
+    flat = posterior.stack(draw_=("chain", "draw"))
+    levels = ["origin Mexican", "sex Male", "age 15-24"]
+    logits = (flat["intercept"] + flat["level_effect"].sel(level=levels).sum("level")).transpose(
+        "draw_", "outcome"
+    )
+    totals = []
+    for i, logit in enumerate(logits.values):
+        of = dict(zip(oracle.OUTCOMES, hazard(logit), strict=True))
+        of["returned"] = hazard(logit[4] + 0.3 * normal)
+        second, gap = 0.0, 0.0
+        if "native_rate_log_ratio" in flat:
+            second = oracle.native_rate(left, 0) * np.exp(float(flat["native_rate_log_ratio"][i]))
+        if "generation_gap" in flat:
+            gap = float(flat["generation_gap"][i])
+        mean = oracle.expected(of, options.get("residual", "probability"), second, gap)
+        each = sum(norm.logpdf(cell["estimate"][n], mean[n], error[n]) for n in oracle.COMPONENTS)
+        totals.append(logsumexp(each + weight))
+    wanted = logsumexp(totals) - np.log(len(totals))
+    found = prediction.held_out(fit, left, draws=ALL, seed=1)
+    assert list(found["group"].values) == [LEFT]
+    assert float(found[0]) == pytest.approx(wanted, abs=0.02)  # a thousand terms for each draw
+    assert float(found[0]) == float(prediction.held_out(fit, left, draws=ALL, seed=1)[0])
+
+
+def test_a_number_printed_as_zero_says_only_that_it_is_below():
+    estimate, expected, error = np.array([0.0, 3.0]), np.array([0.1, 2.0]), np.array([0.2, 0.5])
+    found = prediction.censored(estimate, expected, error, np.array([0.05, -np.inf]))
+    np.testing.assert_allclose(found, [np.log(norm.cdf(-0.25)), np.log(norm.pdf(2.0) / 0.5)])
+
+
+def test_a_level_must_be_left():
+    fit = small(7)
+    cells = ["Mexican, Female", "Mexican, Male"]
+    assert set(cells) < set(prediction.groups(fit))
+    words = said(bm.StudyError, prediction.split, fit, cells)
+    assert words.startswith(f"without {', '.join(cells)} no cell is left of origin Mexican")
+    one = unsampled(bm.load_study("emigration"), bm.load_study("emigration").example(table=4))
+    assert "the fit has one cell only" in said(bm.StudyError, bm.kfold, one)
+    single = unsampled(bm.load_study("emigration"), bm.load_study("emigration").example(table=13))
+    assert "no cell can be left out" in said(bm.StudyError, bm.kfold, single)
+
+
+@pytest.mark.slow  # refits
+def test_cells_are_left_out_by_refits():
+    fit = small(7)
+    with too_short():
+        found = bm.kfold(fit, draws=200, tune=200)
+    assert list(found.elpd_i.group.values) == prediction.groups(fit)
+    assert found.elpd == pytest.approx(float(found.elpd_i.sum()))
