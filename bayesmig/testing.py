@@ -273,6 +273,7 @@ def check_fit(study: Study, data: xr.Dataset, other: xr.Dataset) -> None:
                 f"{where}: {rv.name} is observed with dims {dict(seen.sizes)} and drawn with "
                 f"{dict(drawn.sizes)}"
             )
+        _check_totals(where, str(rv.name), drawn.values, seen.values)
         _check_drawable(where, fitted, str(rv.name))
     _check_groupings(study, fitted)
     with tempfile.TemporaryDirectory() as folder:
@@ -294,6 +295,17 @@ def _check_groupings(study: Study, fitted: xr.DataTree) -> None:
                 f"{name}"
             )
     misfit(fitted)
+
+
+def _check_totals(where: str, name: str, drawn: np.ndarray, seen: np.ndarray) -> None:
+    """Counts of people whose number is given are drawn of as many people as were observed."""
+    if seen.dtype.kind not in "iu":
+        return
+    totals = np.unique(drawn.reshape(*drawn.shape[:2], -1).sum(-1))
+    if len(totals) == 1 and totals[0] != seen.sum():
+        raise StudyError(
+            f"{where}: {name} counts {seen.sum()} in all, and every predictive draw {totals[0]}"
+        )
 
 
 def _check_drawable(where: str, fitted: xr.DataTree, name: str) -> None:

@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from types import ModuleType
 
+import numpy as np
 import pytest
 import toy
 
@@ -329,3 +330,16 @@ def test_a_name_that_is_taken():
     taken = replace(toy.study, name="emigration")
     said = words(lambda: bm.register_study(taken))
     assert said == "study 'emigration': there is one of that name; choose another"
+
+
+def test_draws_of_other_people_than_were_observed():
+    """The same number in every draw is a number that is given: it must be that of the data."""
+
+    def check(*totals):
+        drawn = np.array([[[4, total - 4] for total in totals]])
+        testing._check_totals("study 'toy'", "answers", drawn, np.array([3, 6]))
+
+    check(9, 9)
+    check(9, 8)
+    said = words(lambda: check(8, 8))
+    assert said == "study 'toy': answers counts 9 in all, and every predictive draw 8"

@@ -18,6 +18,7 @@ from bayesmig.models.snapshot.data import too_few_repeaters
 from bayesmig.models.snapshot.truth import as_truth
 from bayesmig.models.snapshot.window import Window
 
+az = lazily("arviz")
 pm = lazily("pymc")
 pytensor = lazily("pytensor")
 stats = lazily("scipy.stats")
@@ -455,6 +456,21 @@ def test_draws_from_the_prior_by_pymc_itself(built, data):
     size = list(SURVEYS.values())
     np.testing.assert_array_equal(by_survey(model, counts.values[0]), [size] * 5)
     assert drawn["prior_predictive"]["sampled_mean_trips"].dims == ("chain", "draw", "survey")
+
+
+def test_draws_from_the_posterior_by_pymc_itself(built):
+    """On all cells they are whole surveys; on those of the answers they are refused."""
+    values = draws(built(cells="possible"), n=1)
+    trace = az.from_dict({"posterior": {name: value[None] for name, value in values.items()}})
+    mode = pytensor.compile.mode.Mode(linker="py", optimizer=None)
+    how = {"random_seed": 1, "compile_kwargs": {"mode": mode}, "progressbar": False}
+    how["freeze_vars"] = list(values)
+    with built(cells="possible") as model:
+        drawn = pm.sample_posterior_predictive(trace, **how)["posterior_predictive"]
+    size = list(SURVEYS.values())
+    np.testing.assert_array_equal(by_survey(model, drawn["respondents"].values[0]), [size])
+    with built(), pytest.raises(bm.StudyError, match="answer otherwise: draw from study.build"):
+        pm.sample_posterior_predictive(trace, **how)
 
 
 def test_draws_differ_by_seed_and_by_draw(built, point):
