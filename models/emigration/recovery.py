@@ -35,7 +35,6 @@ RUNS: dict[str, Mapping[str, Any]] = {
     # and unlike them: a third of the emigration, and twice as much
     "low": {"n": 100, "simulate": lambda seed: drawn(additive(seed, 1 / 3), seed)},
     "high": {"n": 100, "simulate": lambda seed: drawn(additive(seed, 2.0), seed)},
-    "printed": {"n": 100, "simulate": lambda seed: drawn(printed_shares(example(CELLS)), seed)},
 }
 
 

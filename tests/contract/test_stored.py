@@ -1,5 +1,6 @@
 """Tables of the cards are the stored ones, and every stored one is in a card."""
 
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,19 @@ def test_every_stored_table_is_in_one_card(folder):
         for path in folder.glob(f"{kept}/*.csv")
     ]
     assert sorted(in_cards(Stored(folder))) == sorted(files)
+
+
+@pytest.mark.parametrize("folder", PAPERS, ids=lambda folder: folder.name)
+def test_what_is_run_is_stored(folder):
+    """`make calibrate` makes the tables there are, and no other."""
+    asked = set()
+    for path in folder.rglob("recovery.py"):
+        parts = path.relative_to(folder.parent).with_suffix("").parts
+        module = importlib.import_module(".".join(("bayesmig.models", *parts)))
+        for name in ("RUNS", "PRIORS", "TRUTHS"):
+            asked |= set(getattr(module, name, ()))
+        asked |= {module.PRIOR} if hasattr(module, "PRIOR") else set()
+    assert asked == {path.stem for path in folder.glob("calibration/*.csv")}
 
 
 @pytest.mark.parametrize("folder", PAPERS, ids=lambda folder: folder.name)
