@@ -23,14 +23,13 @@ from bayesmig.models.emigration.microdata.recovery import (
 )
 from bayesmig.models.emigration.microdata.simulate import simulate
 
-PERSONS = 24_000
 CLUSTERING = {"counted": "household", "left out": "none"}
 
 
 def clustering() -> pd.DataFrame:
     """Return posteriors of the total, sexes and durations, one row for each way to count."""
     study = bm.load_study(STUDY)
-    panel = simulate(truth_of(), seed=SEED, **PANEL | {"persons": PERSONS})
+    panel = simulate(truth_of(), seed=SEED, **PANEL)
     truth = study.estimands(study.truth(panel), panel)["emigration"]
     shown = [cell for cell in truth["cell"].values if cell.startswith((TOTAL, *BY_ROW))]
     parts = []
