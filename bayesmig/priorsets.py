@@ -30,10 +30,10 @@ def across_priors(
 ) -> xr.DataTree:
     """Fit with the study's other prior sets, and keep with the fit what each says.
 
-    Sets of the same graph compile nothing; one whose options ask for another graph compiles that, as
-    a fit with it would.  `compare`, `summary` and the report then have the
-    least and the greatest posterior mean over the sets: how much is the prior's, also where
-    `sensitivity` cannot see it (a flat prior to any power is itself).
+    Sets of the same graph compile nothing; one whose options ask for another graph compiles that,
+    as a fit with it would.  `compare`, `summary` and the report then have the least and the
+    greatest posterior mean over the sets: how much is the prior's, also where `sensitivity` cannot
+    see it (a flat prior to any power is itself).
 
     Parameters
     ----------

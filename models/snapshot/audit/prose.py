@@ -23,10 +23,13 @@ def _arithmetic(paper: Paper, claim: Claim) -> Verdict:
     shown = f"{claim['quantity']} = {found.value:.4g}, printed {claim['stated']}"
     if found.low > stated.high + EPS or found.high < stated.low - EPS:
         return False, f"{shown}; rounding does not explain it"
-    return True, (
+    if agrees(found.value, claim["stated"]):
+        return True, shown
+    within = (
         f"{shown}; the figures as rounded can give {found.low:.3f} to {found.high:.3f}, so the "
         "unrounded ones may have"
     )
+    return True, within, True
 
 
 def _same_number(field: str) -> Judge:
@@ -198,11 +201,11 @@ def _judged(paper: Paper, kinds: tuple[str, ...], what: str, every: bool) -> Ite
     for claim in paper.claims:
         if claim["kind"] not in kinds:
             continue
-        holds, figures = KINDS[claim["kind"]](paper, claim)
-        if holds and not every:
+        holds, figures, *rounding = KINDS[claim["kind"]](paper, claim)
+        if holds and not every and not any(rounding):
             held.append(claim["claim"])
         else:
-            yield Finding(claim["section"], holds, f"{claim['quote']!r}: {figures}")
+            yield Finding(claim["section"], holds, f"{claim['quote']!r}: {figures}", *rounding)
     if held:
         yield Finding("Abstract and Sections 1-13", True, f"{len(held)} {what} hold")
 
@@ -214,18 +217,7 @@ def repeated(paper: Paper) -> Iterator[Finding]:
 
 def arithmetic(paper: Paper) -> Iterator[Finding]:
     """Check the text's own sums, differences, products and quotients."""
-    exact = []
-    for claim in paper.claims:
-        if claim["kind"] != "arithmetic":
-            continue
-        holds, figures = _arithmetic(paper, claim)
-        if holds and agrees(calculate(claim["quantity"]).value, claim["stated"]):
-            exact.append(claim)
-        else:
-            said = f"{claim['quote']!r}: {figures}"
-            yield Finding(claim["section"], holds, said, rounding=holds)
-    if exact:
-        yield Finding("Abstract and Sections 1-13", True, f"{len(exact)} calculations hold")
+    yield from _judged(paper, ("arithmetic",), "calculations", every=False)
 
 
 def labels(paper: Paper) -> Iterator[Finding]:
