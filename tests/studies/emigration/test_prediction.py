@@ -7,14 +7,16 @@ import pandas as pd
 import pytest
 import xarray as xr
 from fits import small, too_short
+from lazily import lazily
 from oracle import emigration as oracle
 from said import said
-from scipy.special import logsumexp
-from scipy.stats import norm
 from unsampled import unsampled
 
 import bayesmig as bm
-from bayesmig.models.emigration import prediction
+
+prediction = lazily("bayesmig.models.emigration.prediction")
+special = lazily("scipy.special")
+stats = lazily("scipy.stats")
 
 CELLS = pd.DataFrame(
     list(itertools.product(("Mexican", "Non-Mexican"), ("Female", "Male"))),
@@ -212,9 +214,11 @@ def test_density_of_a_cell_is_the_oracle_s(options):
         if "generation_gap" in flat:
             gap = float(flat["generation_gap"][i])
         mean = oracle.expected(of, options.get("residual", "probability"), second, gap)
-        each = sum(norm.logpdf(cell["estimate"][n], mean[n], error[n]) for n in oracle.COMPONENTS)
-        totals.append(logsumexp(each + weight))
-    wanted = logsumexp(totals) - np.log(len(totals))
+        each = sum(
+            stats.norm.logpdf(cell["estimate"][n], mean[n], error[n]) for n in oracle.COMPONENTS
+        )
+        totals.append(special.logsumexp(each + weight))
+    wanted = special.logsumexp(totals) - np.log(len(totals))
     found = prediction.held_out(fit, left, draws=ALL, seed=1)
     assert list(found["group"].values) == [LEFT]
     assert float(found[0]) == pytest.approx(wanted, abs=0.02)  # a thousand terms for each draw
@@ -224,7 +228,9 @@ def test_density_of_a_cell_is_the_oracle_s(options):
 def test_a_number_printed_as_zero_says_only_that_it_is_below():
     estimate, expected, error = np.array([0.0, 3.0]), np.array([0.1, 2.0]), np.array([0.2, 0.5])
     found = prediction.censored(estimate, expected, error, np.array([0.05, -np.inf]))
-    np.testing.assert_allclose(found, [np.log(norm.cdf(-0.25)), np.log(norm.pdf(2.0) / 0.5)])
+    np.testing.assert_allclose(
+        found, [np.log(stats.norm.cdf(-0.25)), np.log(stats.norm.pdf(2.0) / 0.5)]
+    )
 
 
 def test_a_level_must_be_left():
