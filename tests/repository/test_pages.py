@@ -11,7 +11,7 @@ import pytest
 from lazily import lazily
 
 import bayesmig as bm
-from bayesmig import calibration, contract, fitting, testing
+from bayesmig import calibration, contract, fitting, priorsets, testing
 
 get_command = lazily("typer.main")
 cli = lazily("bayesmig.cli")
@@ -48,6 +48,7 @@ def reader(tmp_path, monkeypatch):
     people().to_csv("people.csv", index=False)
     for name, run in (("fit", fitting.fit), ("refit", fitting.refit)):
         monkeypatch.setattr(bm, name, functools.partial(run, chains=2, **TINY))
+    monkeypatch.setattr(bm, "across_priors", functools.partial(priorsets.across_priors, **TINY))
     monkeypatch.setattr(bm, "calibrate", functools.partial(calibration.calibrate, **TINY))
 
 
@@ -61,6 +62,7 @@ RUNNING = [
 
 
 @pytest.mark.filterwarnings("ignore::bayesmig.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::bayesmig.PriorWarning")  # what a page asks for
 @pytest.mark.parametrize("page", RUNNING, ids=lambda p: p.stem)
 def test_a_page_runs_as_printed(page, reader):
     names = {}
