@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -127,11 +127,14 @@ def held_out(fitted: xr.DataTree, data: xr.Dataset, *, draws: int, seed: int) ->
     rng = np.random.default_rng(seed)
     alone = data.assign_attrs(factors="")  # what is printed of them; a level may be the only one
     observed = observations(alone, options["residual_inflation"])
+    known = [_known_of(data.isel(cell=[k]), flat) for k in range(data.sizes["cell"])]
+    compute = _printing(options["residual"], list(known[0]))
     found = []
     for k in range(data.sizes["cell"]):
         terms = rng.normal(size=(TERMS, *mean[:, k].shape))
         hazard = _invlogit(mean[:, k] + scale[:, 0] * terms)
-        printed = _printed(hazard.reshape(-1, hazard.shape[-1]), flat, data.isel(cell=[k]), options)
+        more = [np.tile(x, TERMS) for x in known[k].values()]
+        printed = compute(hazard.reshape(-1, hazard.shape[-1]), *more)
         density = censored(
             observed.estimate[k], printed, observed.standard_error[k], observed.bound[k]
         ).sum(-1)
@@ -151,27 +154,27 @@ def censored(
     return np.where(below, norm.logcdf(at, expected, error), norm.logpdf(at, expected, error))
 
 
-def _printed(
-    hazard: NDArray[np.float64], flat: xr.Dataset, cell: xr.Dataset, options: Mapping[str, Any]
-) -> NDArray[np.float64]:
-    """What the graph expects to be printed of one cell: (terms and samples, component)."""
+def _printing(residual: graph.Residual, asked: Sequence[str]) -> Callable[..., Any]:
+    """Return what the graph expects to be printed (row, component) of hazards (row, outcome)."""
     import pytensor
     import pytensor.tensor as pt
 
-    ratio, gap = ("native_rate_log_ratio", "generation_gap")
-    known: dict[str, Any] = {}
-    if ratio in flat:
-        known["second"] = native_rates(cell) * np.exp(flat[ratio].values)
-    if gap in flat:
-        known["gap"] = flat[gap].values
-    asked = {name: pt.vector(name) for name in known}
-    at = pt.matrix("hazard")
-    compute = pytensor.function(
-        [at, *asked.values()],
-        graph.expected(at, residual=options["residual"], **asked),
-        mode="FAST_COMPILE",
+    at, more = pt.matrix("hazard"), {name: pt.vector(name) for name in asked}
+    expected = graph.expected(at, residual=residual, **more)
+    compute: Callable[..., Any] = pytensor.function(
+        [at, *more.values()], expected, mode="FAST_COMPILE"
     )
-    return np.asarray(compute(hazard, *(np.tile(x, TERMS) for x in known.values())))
+    return compute
+
+
+def _known_of(cell: xr.Dataset, flat: xr.Dataset) -> dict[str, NDArray[np.float64]]:
+    """What else the graph knows of one cell (sample): the second generation's emigration, a gap."""
+    known = {}
+    if "native_rate_log_ratio" in flat:
+        known["second"] = native_rates(cell) * np.exp(flat["native_rate_log_ratio"].values)
+    if "generation_gap" in flat:
+        known["gap"] = flat["generation_gap"].values
+    return known
 
 
 def drawn(
