@@ -99,7 +99,8 @@ def calibrate(
     quantity : str or sequence of str, optional
         Estimands to look at; all by default, and where truths come from the prior also
         ``log_density``, that of parameters (as the sampler sees them) and data together,
-        which sees what no parameter alone does (Modrák et al. 2023).
+        which sees what no parameter alone does (Modrák et al. 2023).  It can be asked for with
+        ``simulate`` too, whose data must then carry the truth of every free variable.
     simulate : callable, optional
         ``simulate(seed)`` returns a data set with its truth, as ``study.simulate``
         does.  By default the truth is drawn from the prior and the data through the
@@ -128,7 +129,8 @@ def calibrate(
         What a refit ended in, once all others have run (and are kept).
     StudyError
         If the graph observes what other data cannot take the place of, for a quantity that the
-        study has not, or for no attempt.
+        study has not, for ``log_density`` where simulated data do not tell the parameters, or for
+        no attempt.
 
     Returns
     -------
@@ -157,18 +159,20 @@ def calibrate(
     if simulate is None:  # the graph is refitted to what it draws: it must hold all of it
         options = {**options, **study.simulating}
     built = build(study, data, priors, **options)
+    asked = [quantity] if isinstance(quantity, str) else list(quantity or ())
+    point = LOG_DENSITY in asked or not (asked or simulate)
     jobs = (
-        _prior_jobs(built, n, seed) if simulate is None else _given_jobs(built, n, seed, simulate)
+        _prior_jobs(built, n, seed, point)
+        if simulate is None
+        else _given_jobs(built, n, seed, simulate, point)
     )
-    names = list(map(str, jobs[0].truth.data_vars))
-    names += [LOG_DENSITY] * (simulate is None)
-    asked = [quantity] if isinstance(quantity, str) else list(quantity or names)
+    names = [*map(str, jobs[0].truth.data_vars), *[LOG_DENSITY] * point]
     for name in asked:
         if name not in names:
             raise StudyError(unknown("quantity", name, names))
+    asked = asked or names
     kept = [name for name in asked if name != LOG_DENSITY]
-    point = LOG_DENSITY in asked
-    jobs = [replace(job, truth=job.truth[kept], point=job.point if point else None) for job in jobs]
+    jobs = [replace(job, truth=job.truth[kept]) for job in jobs]
     ready = compile_built(built)
     said = {
         "study": study.name,
@@ -420,7 +424,7 @@ def _finished(
     return done
 
 
-def _prior_jobs(built: Built, n: int, seed: int) -> list[Job]:
+def _prior_jobs(built: Built, n: int, seed: int, point: bool) -> list[Job]:
     """Truths from the prior, data through the graph."""
     model, study = built.model, built.study
     held = observed.data_names(model)
@@ -428,8 +432,7 @@ def _prior_jobs(built: Built, n: int, seed: int) -> list[Job]:
     drawn = {name: value[None] for name, value in values.items() if name not in held}
     truths = evaluate.dataset(model, drawn, ("chain", "draw"))
     truth = study.estimands(truths, built.data).isel(chain=0)
-    moved = evaluate.unconstrained(model, {rv.name: values[rv.name] for rv in model.free_RVs})
-    points = np.concatenate([value.reshape(n, -1) for value in moved], axis=1)
+    points = _points(model, values, n) if point else [None] * n
     return [
         Job(
             None,
@@ -443,15 +446,35 @@ def _prior_jobs(built: Built, n: int, seed: int) -> list[Job]:
 
 
 def _given_jobs(
-    built: Built, n: int, seed: int, simulate: Callable[[int], xr.Dataset]
+    built: Built, n: int, seed: int, simulate: Callable[[int], xr.Dataset], point: bool
 ) -> list[Job]:
     """Data sets with their truth, as a study simulates them."""
-    jobs = []
-    for i in range(n):
-        data = simulate(seed + i)
-        truth = built.study.estimands(built.study.truth(data), data)
-        jobs.append(Job(data, truth, {}, seed + i))
-    return jobs
+    study = built.study
+    drawn = [simulate(seed + i) for i in range(n)]
+    truths = [study.truth(data) for data in drawn]
+    points = _points(built.model, _free(built, truths), n) if point else [None] * n
+    return [
+        Job(data, study.estimands(truth, data), {}, seed + i, points[i])
+        for i, (data, truth) in enumerate(zip(drawn, truths, strict=True))
+    ]
+
+
+def _free(built: Built, truths: Sequence[xr.Dataset]) -> dict[str, np.ndarray]:
+    """Return the free variables of truths that simulated data carry, (draw, *shape)."""
+    names = [rv.name for rv in built.model.free_RVs]
+    lacking = [name for name in names if any(name not in truth for truth in truths)]
+    if lacking:
+        raise StudyError(
+            f"study {built.study.name!r}: {LOG_DENSITY} needs the truth of every free variable, "
+            f"and simulated data do not carry {', '.join(lacking)}"
+        )
+    return {name: np.stack([truth[name].values for truth in truths]) for name in names}
+
+
+def _points(model: Any, values: Mapping[str, np.ndarray], n: int) -> np.ndarray:
+    """Return free variables as the sampler sees them, (draw, parameter)."""
+    moved = evaluate.unconstrained(model, {rv.name: values[rv.name] for rv in model.free_RVs})
+    return np.concatenate([value.reshape(n, -1) for value in moved], axis=1)
 
 
 def _one_away(graph: Plain, job: Job, *size: int) -> xr.Dataset:

@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from bayesmig.calibration import recovery
+from bayesmig.calibration import LOG_DENSITY, recovery
 from bayesmig.models.snapshot.data import example, too_few_repeaters
 from bayesmig.models.snapshot.printed import HEADLINE
 from bayesmig.models.snapshot.replicate import from_prior
@@ -51,7 +51,8 @@ def run(name: str, **how: Any) -> pd.DataFrame:
     if name in PRIORS:
         options = PRIORS[name]
         drawn = Enough(from_prior(example(), SEED, **options))
-        table = _recovered(SETS, lambda seed: next(drawn), **options, **how)
+        how = {"quantity": (*HEADLINE, LOG_DENSITY), **options, **how}
+        table = _recovered(SETS, lambda seed: next(drawn), **how)
         return table.assign(**{"drawn again": drawn.left})
     truth = TRUTHS[name]()
     return _recovered(GIVEN[name], lambda seed: simulate(truth, seed=seed), **how)

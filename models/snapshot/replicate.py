@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesmig import evaluate
 from bayesmig.models.snapshot.data import to_dataset
 from bayesmig.models.snapshot.truth import NAMES, as_truth, by_length, completed
 from bayesmig.ready import build
@@ -38,7 +39,7 @@ def from_prior(
     Yields
     ------
     Dataset
-        Respondents, with their truth.
+        Respondents, with their truth: the graph's free variables too.
     """
     built = build("snapshot", data, cells="possible", **options)
     rng = np.random.default_rng(seed)
@@ -66,7 +67,9 @@ def from_prior(
             "trips": trips,
         }
         title = f"SYNTHETIC snapshot surveys, truth {i} of the prior"
-        yield attach(to_dataset(answers, first, last, title=title), completed(truth))
+        free = {rv.name: drawn[rv.name][i % batch] for rv in built.model.free_RVs}
+        whole = completed(truth).assign(evaluate.dataset(built.model, free, ()).data_vars)
+        yield attach(to_dataset(answers, first, last, title=title), whole)
 
 
 def trips_of_repeaters(truth: xr.Dataset) -> NDArray[np.float64]:

@@ -6,13 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import toy
 import xarray as xr
 from fits import STUDY, small
 from lazily import lazily
 from toy.fits import toy_fit
 
 import bayesmig as bm
-from bayesmig import calibration, compiled
+from bayesmig import calibration, compiled, evaluate
+from bayesmig.truth import attach
 
 pm = lazily("pymc")
 stats = lazily("scipy.stats")
@@ -197,7 +199,7 @@ def test_what_is_kept_of_other_simulated_data_is_not_taken(tmp_path, monkeypatch
 def test_the_log_density_is_pymcs_own(from_prior):
     """At the truth and the simulated data: PyMC's log density of the model that holds both."""
     ready = bm.compile(STUDY, CELLS, "calibration")
-    job = calibration._prior_jobs(ready, 6, 1)[2]
+    job = calibration._prior_jobs(ready, 6, 1, point=True)[2]
     with ready.model:
         pm.set_data(dict(job.held))
     point, shapes = {}, ready.graph.bind(ready.model, 1).shapes
@@ -211,6 +213,33 @@ def test_the_log_density_is_pymcs_own(from_prior):
     assert list(bm.coverage(one).index) == ["log_density"]
     ranks = from_prior["rank"].sel(quantity="log_density")[:3, 0]
     np.testing.assert_array_equal(one["rank"].squeeze(), ranks)
+
+
+def test_data_that_carry_all_parameters_have_a_log_density_too():
+    """Truths of the prior, handed in as data: the same refits, ranks and truths."""
+    study, how = toy.study, {"n": 3, "seed": 1}
+    like = study.simulate(seed=4)
+    ready = bm.compile(study, like)
+    drawn = evaluate.prior_draws(ready.model, how["n"], how["seed"])
+    names = [*(rv.name for rv in ready.model.free_RVs), "cut"]
+    outcomes = [rv.name for rv in ready.model.observed_RVs]
+
+    def handed_in(seed):
+        i = seed - 1
+        truth = evaluate.dataset(ready.model, {name: drawn[name][i] for name in names}, ())
+        seen = {name: ("person", drawn[name][i]) for name in outcomes}
+        return attach(like.drop_vars(["true_slope", "true_cut"]).assign(seen), truth)
+
+    few = {**FEW, **how, "quantity": ["slope", "log_density"]}
+    found = bm.calibrate(study, like, simulate=handed_in, **few)
+    xr.testing.assert_equal(found, bm.calibrate(study, like, **few))
+    assert list(bm.coverage(found).index) == ["slope", "log_density"]
+
+
+def test_data_that_do_not_carry_all_parameters_have_no_log_density():
+    how = {**FEW, "simulate": lambda seed: toy.study.simulate(seed=seed)}
+    with pytest.raises(bm.StudyError, match="free variable, and simulated data do not carry gap"):
+        bm.calibrate(toy.study, toy.study.simulate(seed=4), quantity="log_density", **how)
 
 
 def test_a_graph_that_ignores_half_the_data_is_told_by_its_log_density():

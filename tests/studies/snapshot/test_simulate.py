@@ -15,6 +15,7 @@ from bayesmig.models.snapshot.data import ANSWERS, validate
 from bayesmig.models.snapshot.migrants import follow
 from bayesmig.models.snapshot.replicate import from_prior, trips_of_repeaters
 from bayesmig.models.snapshot.truth import as_truth
+from bayesmig.ready import build
 
 stats = lazily("scipy.stats")
 STUDY = bm.load_study("snapshot")
@@ -373,6 +374,7 @@ def test_trips_of_those_who_leave_again_are_the_oracle_s():
 
 def test_truths_of_the_prior_come_with_data_as_they_are_read():
     like = STUDY.simulate(surveys={1990: 40, 2010: 60}, seed=1)
+    free = {rv.name for rv in build(STUDY, like).model.free_RVs}
     every = from_prior(like, seed=4, batch=2)
     one, two, three = (next(every) for _ in range(3))
     for data in (one, two, three):
@@ -380,4 +382,5 @@ def test_truths_of_the_prior_come_with_data_as_they_are_read():
         assert data["survey_year"].to_series().value_counts().to_dict() == {1990: 40, 2010: 60}
         assert ((data["trips"] > 1) == data["repeat"]).all()
         assert set(STUDY.truth(data)) >= {"solitary_share", "total_crossings", "mean_trips"}
+        assert set(STUDY.truth(data)) >= free  # so that log_density can be asked for
     assert float(STUDY.truth(one)["solitary_share"]) != float(STUDY.truth(two)["solitary_share"])
