@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -175,6 +176,28 @@ def markdown(table: pd.DataFrame) -> str:
     marks = ["---", *("---:" if number[c] else "---" for c in table)]
     rows = [[_plain(name), *row] for name, row in zip(table.index, cells.to_numpy(), strict=True)]
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, marks, *rows])
+
+
+def interval(low: Any, high: Any, digits: int) -> str:
+    """Return the ends of an interval as a cell of a table.
+
+    Examples
+    --------
+    >>> interval(3.361, 4.912, 2)
+    '3.36 to 4.91'
+    """
+    return f"{float(low):.{digits}f} to {float(high):.{digits}f}"
+
+
+def estimate(middle: Any, low: Any, high: Any, digits: int) -> str:
+    """Return a number and its interval as a cell of a table.
+
+    Examples
+    --------
+    >>> estimate(4.126, 3.361, 4.912, 2)
+    '4.13 (3.36 to 4.91)'
+    """
+    return f"{float(middle):.{digits}f} ({interval(low, high, digits)})"
 
 
 def digest(tables: Mapping[str, pd.DataFrame]) -> str:

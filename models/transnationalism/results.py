@@ -19,7 +19,7 @@ import xarray as xr
 import bayesmig as bm
 from bayesmig.diagnostics import table_of
 from bayesmig.models.transnationalism.second_generation import figures
-from bayesmig.stored import Stored
+from bayesmig.stored import Stored, estimate, interval
 from bayesmig.study import Study
 
 TABLES = Stored(Path(__file__).parent)
@@ -94,7 +94,7 @@ def _beside(rows: pd.DataFrame, digits: int) -> pd.DataFrame:
             "printed": rows.published,
             "posterior mean": rows["mean"],
             "95 % interval": [
-                _interval(*ends, digits) for ends in zip(rows.low, rows.high, strict=True)
+                interval(*ends, digits) for ends in zip(rows.low, rows.high, strict=True)
             ],
         }
     )
@@ -129,7 +129,7 @@ def _ratios(fit: xr.DataTree, number: int) -> pd.DataFrame:
             [0.025, 0.5, 0.975], ("chain", "draw")
         )
         columns[measure] = [
-            f"{m:.2f} ({_interval(a, b, 2)})"
+            estimate(m, a, b, 2)
             for a, m, b in zip(low.values, middle.values, high.values, strict=True)
         ]
     labels = [str(label) for label in drawn.contrast.values]
@@ -144,16 +144,13 @@ def _shares(fits: Mapping[str, xr.DataTree]) -> pd.DataFrame:
         low, high = drawn.quantile([0.025, 0.975], ("chain", "draw"))
         mean = drawn.mean(("chain", "draw"))
         columns[name] = {
-            f"{m}: {g}": f"{float(mean.sel(group=g, measure=m)):.0f} "
-            f"({_interval(low.sel(group=g, measure=m), high.sel(group=g, measure=m), 0)})"
+            f"{m}: {g}": estimate(
+                *(one.sel(group=g, measure=m) for one in (mean, low, high)), digits=0
+            )
             for m in map(str, drawn.measure.values)
             for g in map(str, drawn.group.values)
         }
     return pd.DataFrame(columns).rename_axis("share, percent")
-
-
-def _interval(low: Any, high: Any, digits: int) -> str:
-    return f"{float(low):.{digits}f} to {float(high):.{digits}f}"
 
 
 MAKERS = {
