@@ -140,17 +140,19 @@ def _shares(fits: Mapping[str, xr.DataTree]) -> pd.DataFrame:
     """Groups' shares of those counted, with 95 % intervals, one row a measure and group."""
     columns = {}
     for name, fit in fits.items():
-        drawn = fit["estimands"]["share"]
+        drawn = fit["estimands"].to_dataset()["share"]
         low, high = drawn.quantile([0.025, 0.975], ("chain", "draw"))
         mean = drawn.mean(("chain", "draw"))
         columns[name] = {
-            f"{m}: {g}": estimate(
-                *(one.sel(group=g, measure=m) for one in (mean, low, high)), digits=0
-            )
+            f"{m}: {g}": _share(mean, low, high, {"measure": m, "group": g})
             for m in map(str, drawn.measure.values)
             for g in map(str, drawn.group.values)
         }
     return pd.DataFrame(columns).rename_axis("share, percent")
+
+
+def _share(mean: xr.DataArray, low: xr.DataArray, high: xr.DataArray, at: Any) -> str:
+    return estimate(mean.sel(at), low.sel(at), high.sel(at), 0)
 
 
 MAKERS = {
