@@ -8,13 +8,13 @@ are integrated out by Gauss-Hermite quadrature.  Neither knows a prior.
     python benchmarks/public_data.py [names of sets]
 
 writes ``benchmarks/public_data.json``: what was run, when, on which commit, and for each set
-seconds, diagnostics and every coefficient with both estimates.
+seconds, diagnostics and every coefficient with both estimates; and, of all sets run together, the
+table of the model card.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 import warnings
@@ -28,9 +28,12 @@ import pandas as pd
 
 import bayesmig as bm
 from bayesmig import attrs
+from bayesmig.stored import Origin, Stored, code_commit, sampling_versions
 
+TABLES = Stored(Path(bm.load_study("social_capital").folder))
 RESULT = Path(__file__).with_suffix(".json")
 SEED = 1
+WORST = ("rhat", "ess_bulk", "ess_tail")
 NODES = 15  # of the quadrature, for each free outcome
 
 
@@ -124,12 +127,6 @@ def by_quadrature(design: Any) -> tuple[pd.DataFrame, str]:
     return _frame(design, np.array(slopes).T, np.array(errors).T), words
 
 
-def by_nobody(design: Any) -> tuple[pd.DataFrame, str]:
-    """No other estimate: too many effects for quadrature, too few people for columns."""
-    size = f"{len(design.alternatives)} effects of each of {len(design.groups)} groups"
-    return pd.DataFrame(columns=["coordinates", "estimate", "se"], dtype=float), f"none: {size}"
-
-
 def _differences(function: Any, at: np.ndarray) -> np.ndarray:
     """Observed information from differences of gradients."""
     step = 1e-4 * np.maximum(np.abs(at), 1)
@@ -199,13 +196,6 @@ CASES = {
          "missing": "casewise"},
         by_quadrature,
     ),
-    "Males": Case(
-        "Ecdat",
-        "Males",
-        {"formula": "school + exper + union + maried + ethn", "group": "nr",
-         "outcome": "occupation", "reference": "Craftsmen, Foremen_and_kindred"},
-        by_nobody,
-    ),
     "wvs_immig": Case(
         "stevedata",
         "wvs_immig",
@@ -257,15 +247,39 @@ def run(name: str) -> dict[str, Any]:
     }
 
 
+def summary(found: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """Return the table of the card: seconds, the worst diagnostics, and both estimates apart."""
+    rows = []
+    for one in found.values():
+        worst = {name: part["worst"] for name, part in one["diagnostics"].items() if name in WORST}
+        rows.append(
+            {
+                "data": one["data"],
+                "people": one["people"],
+                "groups": one["groups"],
+                "outcomes": len(one["outcomes"]),
+                "seconds": round(one["seconds"]),
+                "sampling": round(one["seconds_of"]["sample"]),
+                "divergences": one["diagnostics"]["divergences"],
+                "R-hat": worst["rhat"],
+                "bulk ESS": round(worst["ess_bulk"]),
+                "tail ESS": round(worst["ess_tail"]),
+                "beside": one["other_estimate"],
+                "difference": one["largest_difference_in_se"],
+                "sd / se": one["median_sd_over_se"],
+            }
+        )
+    return pd.DataFrame(rows).set_index("data")
+
+
 def _rounded(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 3)
 
 
 def main(names: list[str]) -> None:
     """Run the sets named, all by default, each stored as soon as it is done."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=RESULT.parent
-    ).stdout.strip()
+    commit = code_commit(RESULT.parent)
+    of = Origin("python benchmarks/public_data.py", SEED, commit, sampling_versions())
     for name in names or list(CASES):
         found = run(name)
         found |= {"command": f"python benchmarks/public_data.py {name}", "seed": SEED}
@@ -284,6 +298,8 @@ def main(names: list[str]) -> None:
         )
         for words in found["warnings"]:
             print(f"  {words}", flush=True)
+    if not names:
+        print(TABLES.write("results/public_data", summary({n: stored[n] for n in CASES}), of))
 
 
 if __name__ == "__main__":

@@ -96,7 +96,8 @@ def test_what_made_a_table_is_said(folder):
     tables = Stored(folder)
     for name in in_cards(tables):
         command, seed, commit, versions = tables.said_of(name).split("; ")
-        assert command.startswith(f"python -m bayesmig.models.{folder.name}.")
+        own = f"python -m bayesmig.models.{folder.name}."
+        assert command.startswith((own, "python benchmarks/"))
         assert int(seed.removeprefix("seed ")) >= 0
         assert commit.startswith("commit ")
         assert not commit.endswith("-dirty")
