@@ -264,7 +264,7 @@ def summary(found: dict[str, dict[str, Any]]) -> pd.DataFrame:
                 "R-hat": worst["rhat"],
                 "bulk ESS": round(worst["ess_bulk"]),
                 "tail ESS": round(worst["ess_tail"]),
-                "beside": one["other_estimate"],
+                "beside": one["other_estimate"].partition(",")[0],
                 "difference": one["largest_difference_in_se"],
                 "sd / se": one["median_sd_over_se"],
             }
