@@ -65,6 +65,17 @@ PriorChoice = Annotated[
     str | None, typer.Option("--priors", "-p", help="a named set or a TOML file")
 ]
 
+Respondents = Annotated[
+    bool,
+    typer.Option(
+        "--with-respondents/--without-respondents", help="whether the fit carries their data"
+    ),
+]
+EveryBit = Annotated[
+    bool,
+    typer.Option("--every-bit", help="keep draws as they are, in more than twice the room"),
+]
+
 
 def main() -> None:
     """Run the command line; an error that bayesmig names ends in one line, not a traceback.
@@ -165,12 +176,8 @@ def fit(
     tune: Annotated[int | None, typer.Option(help="tuning draws of each chain")] = None,
     chains: Annotated[int, typer.Option(help="chains")] = 4,
     seed: Annotated[int, typer.Option(help="the same seed gives the same draws")] = 1,
-    respondents: Annotated[
-        bool,
-        typer.Option(
-            "--with-respondents/--without-respondents", help="whether the fit carries their data"
-        ),
-    ] = True,
+    respondents: Respondents = True,
+    every_bit: EveryBit = False,
 ) -> None:
     """Fit a study and save the draws."""
     for pair in option or []:
@@ -190,19 +197,20 @@ def fit(
         seed=seed,
         **options,
     )
-    print(f"saved {shell.save(fitted, output, respondents)}; next: bayesmig compare {output}")
+    shell.save(fitted, output, respondents, every_bit)
+    print(f"saved {output}; next: bayesmig compare {output}")
 
 
 @app.command()
 def recover(
     path: Annotated[Path, typer.Argument(help="the fit that was to be saved, or FIT.draws")],
     output: Annotated[Path | None, typer.Option("--output", help="where to save it")] = None,
-    respondents: Annotated[bool, typer.Option("--with-respondents/--without-respondents")] = True,
+    respondents: Respondents = True,
+    every_bit: EveryBit = False,
 ) -> None:
     """Save a fit of what a run that was killed had finished."""
     from bayesmig import keeping
     from bayesmig.fitting import recover as recovered
-    from bayesmig.saving import save_fit
 
     folder = keeping.found(path)
     if output is None:
@@ -211,7 +219,8 @@ def recover(
         output = folder.with_suffix("")
     check_output(output)
     fitted = shell.saying(lambda: recovered(folder))
-    print(f"saved {save_fit(fitted, output, respondents)}; next: bayesmig compare {output}")
+    shell.save_as(fitted, output, respondents, every_bit)
+    print(f"saved {output}; next: bayesmig compare {output}")
     keeping.discard(folder)
 
 

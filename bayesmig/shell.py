@@ -53,19 +53,26 @@ def fit(study: str, data: xr.Dataset, priors: Any, output: Path, **settings: Any
     return fitted
 
 
-def save(fitted: xr.DataTree, output: Path, respondents: bool = True) -> Path:
+def save(
+    fitted: xr.DataTree, output: Path, respondents: bool = True, every_bit: bool = False
+) -> None:
     """Save a fit; the draws beside it are then of no use."""
     from bayesmig import keeping
-    from bayesmig.saving import save_fit
 
     folder = keeping.beside(output)
     try:
-        save_fit(fitted, output, respondents)
+        save_as(fitted, output, respondents, every_bit)
     except BaseException as error:
         error.add_note(f"the draws are in {folder}: `bayesmig recover {output}` saves them")
         raise
     keeping.discard(folder)
-    return output
+
+
+def save_as(fitted: xr.DataTree, output: Path, respondents: bool, every_bit: bool) -> None:
+    """Save a fit, with as many digits as asked for."""
+    from bayesmig.saving import KEPT, save_fit
+
+    save_fit(fitted, output, respondents, digits=None if every_bit else KEPT)
 
 
 def check_free(output: Path) -> None:

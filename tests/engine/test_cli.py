@@ -216,6 +216,18 @@ def test_fit_saves_what_bm_fit_gives(shell, tmp_path):
     assert " ".join(str(caught[0].message).split()) in " ".join(out.split())  # labels and all
 
 
+def test_fit_keeps_every_bit_if_asked(shell, tmp_path):
+    asked = ["fit", "emigration", "-e", "table=7", *SHORT]
+    said(shell, *asked, "--output", "fit.nc")
+    said(shell, *asked, "--every-bit", "--output", "whole.nc")
+    few, whole = (bm.open_fit(tmp_path / name)["posterior"] for name in ("fit.nc", "whole.nc"))
+    how = {"draws": 30, "tune": 40, "chains": 2, "progress": False}
+    with pytest.warns(bm.ConvergenceWarning):
+        fitted = bm.fit(STUDY, STUDY.example(table=7), **how)
+    assert whole.identical(fitted["posterior"])
+    assert not few.identical(whole)
+
+
 def test_fit_a_user_s_file(shell, tmp_path):
     path = write_own(tmp_path)
     said(shell, "fit", "emigration", "--data", path, "--output", "own.nc", *SHORT)
