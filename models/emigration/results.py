@@ -39,9 +39,10 @@ ASKED: tuple[tuple[int | tuple[int, ...], str, dict[str, Any], tuple[str, ...]],
 
 
 def emigration() -> pd.DataFrame:
-    """Return printed and posterior emigration of `ASKED`, by what the residual's error is.
+    """Return printed and posterior emigration of `ASKED`, of the default and two others.
 
-    Its default, by level, and the printed one times `design.INFLATION` everywhere.
+    The error of the residual is by level, or the printed one times `design.INFLATION` everywhere;
+    the last is without pooling.
     """
     study = bm.load_study("emigration")
     parts = []
@@ -49,12 +50,14 @@ def emigration() -> pd.DataFrame:
         data = study.example(table=level)
         fit = bm.fit(study, data, seed=SEEDS[0], progress=False, **options)
         inflated = bm.refit(fit, residual_inflation=INFLATION, seed=SEEDS[0], progress=False)
+        apart = bm.refit(fit, "no_pooling", seed=SEEDS[0], progress=False)
         print_ = bm.compare(fit, quantity="emigration").set_index("coordinates").loc[list(cells)]
         ends = (print_.published, print_.published_low, print_.published_high)
         part = {
             "printed": [estimate(*each, 1) for each in zip(*ends, strict=True)],
             "posterior": _found(fit, cells),
             f"printed error times {INFLATION:.2f}": _found(inflated, cells),
+            "`no_pooling`": _found(apart, cells),
         }
         labels = [f"{_named(level)}: {cell}; {words}" for cell in cells]
         parts.append(pd.DataFrame(part, pd.Index(labels, name="emigration, percent a year")))
