@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmig import attrs, evaluate, observed, outputs
-from bayesmig.compiled import NativeDensity
+from bayesmig.compiled import NativeDensity, compile_graph
 from bayesmig.errors import StudyError, unknown
 from bayesmig.jobs import Plain, alone, refuse
 from bayesmig.keeping import flat
@@ -486,9 +486,12 @@ def _one_away(graph: Plain, job: Job, *size: int) -> xr.Dataset:
 def _one(ready: Compiled, job: Job, draws: int, tune: int, attempts: int) -> xr.Dataset:
     """Refit one simulated data set, again if it sampled badly; set draws against the truth."""
     built: Built = ready
+    graph = ready.graph
     if job.data is not None:
         built = build(ready.study, job.data, ready.priors, **ready.options)
-    density = ready.graph.bind(built.model, job.seed, job.held)
+        if not graph.matches(built.model):
+            graph, _ = compile_graph(built.model)
+    density = graph.bind(built.model, job.seed, job.held)
     settings = {"target_accept": TARGET_ACCEPT, **ready.sampling, "chains": 1}
     for attempt in range(attempts):
         settings |= {

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from functools import wraps
 
 import numpy as np
 import pandas as pd
@@ -240,6 +241,26 @@ def test_data_that_do_not_carry_all_parameters_have_no_log_density():
     how = {**FEW, "simulate": lambda seed: toy.study.simulate(seed=seed)}
     with pytest.raises(bm.StudyError, match="free variable, and simulated data do not carry gap"):
         bm.calibrate(toy.study, toy.study.simulate(seed=4), quantity="log_density", **how)
+
+
+def test_simulated_data_of_another_graph_are_fitted_with_theirs(monkeypatch):
+    """A graph may depend on the data: that of other data would sample another posterior."""
+    study, graph = toy.study, toy.study.part("graph")
+    usual = graph.build
+    like = study.simulate(seed=1)
+    how = {**FEW, "n": 2, "quantity": "slope", "simulate": lambda i: study.simulate(seed=i)}
+    squared = bm.calibrate(study, like, effect="square", **how)
+
+    @wraps(usual)
+    def build(data, priors, **options):
+        effect = "square" if data.attrs["title"].endswith("seed 2") else "linear"
+        return usual(data, priors, **options | {"effect": effect})
+
+    monkeypatch.setattr(graph, "build", build)
+    found = bm.calibrate(study, like, **how)
+    same = found["mean"] == squared["mean"]
+    assert same.isel(simulation=1).all()
+    assert not same.isel(simulation=0).any()
 
 
 def test_a_graph_that_ignores_half_the_data_is_told_by_its_log_density():
