@@ -31,6 +31,7 @@ PROBABILITIES = (0.5, 0.9)
 RANKS = 100  # draws kept for a rank, thinned so that they are nearly independent
 KEPT = Path("out", "calibration")  # where tables of cards in the making are, until they are whole
 LEAST_ESS = 50  # an interval of fewer effective draws is too short
+LARGEST_RHAT = 1.1  # of chains this short, as they come: 1.01 is that of chains four times as long
 TARGET_ACCEPT = 0.8  # nutpie's own
 OTHER_SEED = 1_000_003  # from the seed of one attempt to that of the next
 LOG_DENSITY = "log_density"  # of parameters and data together: a quantity that knows the data
@@ -75,6 +76,7 @@ def calibrate(
     simulate: Callable[[int], xr.Dataset] | None = None,
     draws: int = 600,
     tune: int = 600,
+    chains: int = 1,
     attempts: int = 3,
     seed: int = 1,
     workers: int = 2,
@@ -85,7 +87,7 @@ def calibrate(
 ) -> xr.Dataset:
     """Simulate data of known truth many times and see how often the intervals hold it.
 
-    The graph is compiled once; each simulated data set is one refit of one chain.
+    The graph is compiled once; each simulated data set is one refit.
 
     Parameters
     ----------
@@ -107,12 +109,16 @@ def calibrate(
         graph (simulation-based calibration): coverage must then be nominal and ranks
         uniform.
     draws, tune, seed, workers : int
-        Draws and tuning draws of each refit; refits running at once, in threads.
+        Draws and tuning draws of each chain; refits running at once, in threads.
+    chains : int
+        Of each refit, one after the other.  A chain alone does not know of a place where it has
+        not been: two that disagree say so.
     attempts : int
-        How often at most one data set is fitted: a refit that diverges, or has fewer than
-        `LEAST_ESS` effective draws of a quantity, is made again from another seed with twice the
-        draws and tuning draws and half the way from ``target_accept`` to one, as anybody would
-        whose fit warns.  The last attempt counts, whatever it is.
+        How often at most one data set is fitted: a refit that diverges, has fewer than
+        `LEAST_ESS` effective draws of a quantity, or chains of which one is elsewhere (R-hat above
+        `LARGEST_RHAT`), is made again from another seed with twice the draws and tuning draws and
+        half the way from ``target_accept`` to one, as anybody would whose fit warns.  The last
+        attempt counts, whatever it is.
     executor : concurrent.futures.Executor, optional
         Where to run the refits in the place of threads: other processes compile the graph
         once each, and draw the same.
@@ -138,8 +144,9 @@ def calibrate(
         Of the refits that were finished if it was interrupted (``attrs["interrupted"]``):
         ``truth``, ``mean``, ``sd``, ``rank`` (where the truth stands among thinned draws,
         ties broken at random: uniform on (0, 1) if all is well), ``inside`` (0 or 1) and
-        ``width`` (probability, ...) of intervals, dims (quantity, simulation, ...); ``ess``
-        (quantity, simulation), the least bulk ESS; ``divergences`` and ``steps``
+        ``width`` (probability, ...) of intervals, dims (quantity, simulation, ...); ``ess`` and
+        ``rhat`` (quantity, simulation), the least bulk ESS and the largest R-hat (NaN of one
+        chain); ``divergences`` and ``steps``
         of the attempt that counts, and which that is, ``attempts`` (simulation).  NaN where a
         quantity has no such place, no truth, or is a constant.
 
@@ -185,10 +192,10 @@ def calibrate(
     }
     every = [str(ready.priors), fingerprint(data), attrs.pack(ready.options), str(n), str(tune)]
     every += [*asked, *(job.fingerprint for job in jobs), attrs.pack(ready.sampling)]
-    every += [str(attempts), str(installed("bayesmig"))]
+    every += [str(chains), str(attempts), str(installed("bayesmig"))]
     store = None if keep is None else _Store(Path(keep), study.name, [*said.values(), *every])
     with one_thread():
-        size = (draws, tune, attempts)
+        size = (draws, tune, chains, attempts)
         done = _finished(ready, jobs, size, workers, executor, progress, store)
     found: xr.Dataset = xr.concat([done[k] for k in sorted(done)], "simulation")
     interrupted = "" if len(done) == n else f"interrupted: {len(done)} of {n} data sets"
@@ -216,8 +223,8 @@ def coverage(found: xr.Dataset, by: str | None = None) -> pd.DataFrame:
         data sets (numbers of one data set are not independent of each other); mean
         error and root mean square error in the estimands' unit; mean posterior sd; the
         p-value of a chi-squared test that ranks are uniform (10 bins), each data set's rank
-        taken at one place at random; the least bulk ESS of a refit.  Quantities without a
-        place to compare (constants) have no row.
+        taken at one place at random; the least bulk ESS of a refit, and of several chains the
+        largest R-hat.  Quantities without a place to compare (constants) have no row.
 
     Examples
     --------
@@ -255,6 +262,8 @@ def coverage(found: xr.Dataset, by: str | None = None) -> pd.DataFrame:
             "rank p-value": float(chisquare(counts).pvalue),
             "least ESS": round(float(one.ess.min())),
         }
+        if one.rhat.notnull().any():
+            row["largest R-hat"] = float(one.rhat.max())
         rows.append(row)
     table = pd.DataFrame(rows).set_index("quantity")
     table.attrs = {
@@ -376,7 +385,7 @@ class _Store:
 def _finished(
     ready: Compiled,
     jobs: Sequence[Job],
-    size: tuple[int, int, int],
+    size: tuple[int, int, int, int],
     workers: int,
     executor: Executor | None,
     progress: bool,
@@ -483,7 +492,9 @@ def _one_away(graph: Plain, job: Job, *size: int) -> xr.Dataset:
         return _one(graph.compiled(), job, *size)
 
 
-def _one(ready: Compiled, job: Job, draws: int, tune: int, attempts: int) -> xr.Dataset:
+def _one(
+    ready: Compiled, job: Job, draws: int, tune: int, chains: int, attempts: int
+) -> xr.Dataset:
     """Refit one simulated data set, again if it sampled badly; set draws against the truth."""
     built: Built = ready
     graph = ready.graph
@@ -492,7 +503,7 @@ def _one(ready: Compiled, job: Job, draws: int, tune: int, attempts: int) -> xr.
         if not graph.matches(built.model):
             graph, _ = compile_graph(built.model)
     density = graph.bind(built.model, job.seed, job.held)
-    settings = {"target_accept": TARGET_ACCEPT, **ready.sampling, "chains": 1}
+    settings = {"target_accept": TARGET_ACCEPT, **ready.sampling, "chains": chains, "cores": 1}
     for attempt in range(attempts):
         settings |= {
             "draws": draws * 2**attempt,
@@ -500,29 +511,31 @@ def _one(ready: Compiled, job: Job, draws: int, tune: int, attempts: int) -> xr.
             "seed": job.seed + OTHER_SEED * attempt,
         }
         found = _attempt(built, density, job, **settings)
-        if not found.divergences and not (found.ess < LEAST_ESS).any():
+        if not (
+            found.divergences or (found.ess < LEAST_ESS).any() or (found.rhat > LARGEST_RHAT).any()
+        ):
             break
         settings["target_accept"] = (1 + settings["target_accept"]) / 2
     return found.assign(attempts=attempt + 1)
 
 
 def _attempt(built: Built, density: NativeDensity, job: Job, **settings: Any) -> xr.Dataset:
-    """Sample one chain and set its draws against the truth."""
+    """Sample and set the draws against the truth."""
     raw = density.sample(progress=False, **settings)
     values = evaluate.parameters(built.model, density.split(flat(raw)))
     posterior = evaluate.dataset(built.model, values, ("chain", "draw"))
-    estimands = built.study.estimands(posterior, built.data).isel(chain=0, drop=True)
+    estimands = built.study.estimands(posterior, built.data)
     known = job.truth
     sampled = estimands[list(known.data_vars)]
     known = known.drop_vars([c for c in known.coords if c not in known.dims])
     for name, drawn in sampled.data_vars.items():  # xarray would broadcast, and count all
-        if set(known[name].dims) != set(drawn.dims) - {"draw"}:
+        if set(known[name].dims) != set(drawn.dims) - {"chain", "draw"}:
             raise StudyError(
                 f"study {built.study.name!r}: the truth of {name} has dims {known[name].dims}, its "
                 f"draws {drawn.dims}: the simulated data are of another graph"
             )
     if job.point is not None:
-        sampled[LOG_DENSITY] = raw["sample_stats"]["logp"].isel(chain=0, drop=True)
+        sampled[LOG_DENSITY] = raw["sample_stats"]["logp"]
         known[LOG_DENSITY] = density(job.point)[0]
     found = _against(sampled, known, job.seed)
     found["divergences"] = int(raw["sample_stats"]["diverging"].sum())
@@ -534,6 +547,11 @@ def _against(sampled: xr.Dataset, known: xr.Dataset, seed: int) -> xr.Dataset:
     """Set draws against the truth: a dim for quantities, NaN where one has no number to compare."""
     import arviz as az
 
+    ess = az.ess(sampled, method="bulk").map(lambda each: each.min())
+    with np.errstate(invalid="ignore", divide="ignore"):  # a constant has none: NaN
+        rhat = az.rhat(sampled) if sampled.sizes["chain"] > 1 else xr.full_like(ess, np.nan)
+    sampled = sampled.drop_vars(["chain", "draw"], errors="ignore")
+    sampled = sampled.stack(every=("chain", "draw"), create_index=False).rename(every="draw")
     probability = {"probability": list(PROBABILITIES)}
     low, high = (
         sampled.quantile(end, "draw").rename(quantile="probability").assign_coords(probability)
@@ -549,11 +567,11 @@ def _against(sampled: xr.Dataset, known: xr.Dataset, seed: int) -> xr.Dataset:
         "inside": ((known >= low) & (known <= high)).astype(float).where(counts),
         "width": high - low,
     }
-    ess = az.ess(sampled.expand_dims(chain=[0]), method="bulk").map(lambda each: each.min())
     return xr.Dataset(
         {
             **{name: _together(each) for name, each in found.items()},
             "ess": ess.to_dataarray("quantity"),
+            "rhat": rhat.map(lambda each: each.max()).to_dataarray("quantity"),
         }
     )
 

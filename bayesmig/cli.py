@@ -315,7 +315,8 @@ def calibrate(
     read: How = None,
     prior: PriorChoice = None,
     n: Annotated[int, typer.Option(help="simulated data sets")] = 200,
-    draws: Annotated[int, typer.Option(help="draws of each refit, after as many for tuning")] = 600,
+    draws: Annotated[int, typer.Option(help="draws of each chain, after as many for tuning")] = 600,
+    chains: Annotated[int, typer.Option(help="chains of each refit")] = 1,
     truth: Annotated[
         str, typer.Option(help="prior, or example: the example's own estimates")
     ] = "prior",
@@ -347,7 +348,7 @@ def calibrate(
     which = shell.arguments(example, loaded, "example") if truth == "example" else {}
     started = time.perf_counter()
     chosen, options = shell.data_and_options(study, data, example, read, option)
-    key = f"calibrate {study}, {draws} draws"
+    key = f"calibrate {study}, {chains} x {draws} draws"
     on = dask_executor(scheduler, workers) if scheduler else nullcontext()
     with on as executor, waiting(f"refitting {n} simulated data sets of {study}", key, n) as wait:
         found = run(
@@ -357,6 +358,7 @@ def calibrate(
             n=n,
             draws=draws,
             tune=draws,
+            chains=chains,
             seed=seed,
             simulate=(lambda s: loaded.simulate(seed=s, **which)) if truth == "example" else None,
             workers=workers,

@@ -243,6 +243,32 @@ def test_data_that_do_not_carry_all_parameters_have_no_log_density():
         bm.calibrate(toy.study, toy.study.simulate(seed=4), quantity="log_density", **how)
 
 
+def test_several_chains_of_a_refit(monkeypatch):
+    """Their draws are put one after another; if one is elsewhere, all is made again."""
+    how = {**FEW, "n": 2, "quantity": "slope", "attempts": 2, "chains": 2}
+    study, like = toy.study, toy.study.simulate(seed=1)
+    found = bm.calibrate(study, like, **how)
+    assert ((found.rhat > 0.9) & (found.rhat < 1.1)).all()
+    assert found.attempts.values.tolist() == [1, 1]
+    assert "largest R-hat" in bm.coverage(found)
+    one = bm.calibrate(study, like, **{**how, "chains": 1})
+    assert one.rhat.isnull().all()
+    assert (found.ess > one.ess).all()
+    monkeypatch.setattr(calibration, "LARGEST_RHAT", 0.0)
+    assert bm.calibrate(study, like, **how).attempts.values.tolist() == [2, 2]
+
+
+def test_chains_in_two_places_are_told_by_r_hat():
+    rng = np.random.default_rng(5)
+    apart = rng.normal(size=(2, 100)) + [[0.0], [9.0]]
+    drawn = xr.Dataset({"apart": (("chain", "draw"), apart)})
+    found = calibration._against(drawn, xr.Dataset({"apart": 4.5}), seed=1).squeeze()
+    assert float(found.rhat) > calibration.LARGEST_RHAT
+    assert float(found["mean"]) == pytest.approx(apart.mean())
+    below = (apart.ravel()[:: apart.size // calibration.RANKS] < 4.5).mean()
+    assert float(found["rank"]) == pytest.approx(below, abs=0.01)
+
+
 def test_simulated_data_of_another_graph_are_fitted_with_theirs(monkeypatch):
     """A graph may depend on the data: that of other data would sample another posterior."""
     study, graph = toy.study, toy.study.part("graph")
@@ -310,7 +336,7 @@ def test_constants_and_missing_truths_have_no_place():
             "total": ("draw", rng.normal(size=50)),
             "fixed": ("draw", np.zeros(50)),
         }
-    )
+    ).expand_dims("chain")
     truth = xr.Dataset(
         {"cells": ("cell", [0.0, np.nan, 1.0]), "total": ((), 0.1), "fixed": ((), 0.0)}
     )
