@@ -136,7 +136,7 @@ def calibrate(
     StudyError
         If the graph observes what other data cannot take the place of, for a quantity that the
         study has not, for ``log_density`` where simulated data do not tell the parameters, or for
-        no attempt.
+        no attempt or chain.
 
     Returns
     -------
@@ -161,8 +161,9 @@ def calibrate(
     (2, 8)
     """
     study = load_study(study) if isinstance(study, str) else study
-    if not isinstance(attempts, Integral) or attempts < 1:
-        raise StudyError(f"attempts must be a whole number, 1 or more, got {attempts!r}")
+    for name, number in {"attempts": attempts, "chains": chains}.items():
+        if not isinstance(number, Integral) or number < 1:
+            raise StudyError(f"{name} must be a whole number, 1 or more, got {number!r}")
     if simulate is None:  # the graph is refitted to what it draws: it must hold all of it
         options = {**options, **study.simulating}
     built = build(study, data, priors, **options)

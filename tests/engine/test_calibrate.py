@@ -167,10 +167,11 @@ def test_one_attempt_is_one(monkeypatch):
     assert bm.calibrate(STUDY, CELLS, simulate=simulated, **few).attempts.item() == 1
 
 
-@pytest.mark.parametrize("attempts", [0, -1, 1.5, "2", None])
-def test_no_attempt_is_refused(attempts):
-    with pytest.raises(bm.StudyError, match="attempts must be a whole number, 1 or more"):
-        bm.calibrate(STUDY, CELLS, simulate=simulated, **{**FEW, "attempts": attempts})
+@pytest.mark.parametrize("name", ["attempts", "chains"])
+@pytest.mark.parametrize("number", [0, -1, 1.5, "2", None])
+def test_no_attempt_and_no_chain_is_refused(name, number):
+    with pytest.raises(bm.StudyError, match=f"{name} must be a whole number, 1 or more"):
+        bm.calibrate(STUDY, CELLS, simulate=simulated, **{**FEW, name: number})
 
 
 def test_what_is_kept_of_other_simulated_data_is_not_taken(tmp_path, monkeypatch):
