@@ -7,9 +7,9 @@ stores in ``calibration/NAME.csv`` how often the intervals held the truth, with 
 commit and versions.
 
 Where few respondents repeat a trip, solitary and circular migrants can change places, and a single
-chain is in one of two places.  Survey sets from the prior are drawn again, and counted, if
-`data.too_few_repeaters`: who looks at the data alone, and not at the truth, leaves ranks uniform
-(Modrák et al. 2023).
+chain is in one of two places: refits of truths from the prior have two chains.  Survey sets from
+the prior are drawn again, and counted, if `data.too_few_repeaters`: who looks at the data alone,
+and not at the truth, leaves ranks uniform (Modrák et al. 2023).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from bayesmig.stored import Stored
 TABLES = Stored(Path(__file__).parent)
 SEED, DRAWS = 1, 500
 SETS = 300
+TWO: dict[str, Any] = {"chains": 2, "draws": 300}
 GIVEN = dict.fromkeys(TRUTHS, 100) | dict.fromkeys(("paper", "ffk", "alike"), 60)
 # truth from the prior, data through the graph: options of the graph
 PRIORS: dict[str, dict[str, Any]] = {"prior": {}, "prior_paper": {"parametrization": "paper"}}
@@ -51,7 +52,7 @@ def run(name: str, **how: Any) -> pd.DataFrame:
     if name in PRIORS:
         options = PRIORS[name]
         drawn = Enough(from_prior(example(), SEED, **options))
-        how = {"quantity": (*HEADLINE, LOG_DENSITY), **options, **how}
+        how = {"quantity": (*HEADLINE, LOG_DENSITY), **TWO, **options, **how}
         table = _recovered(SETS, lambda seed: next(drawn), **how)
         return table.assign(**{"drawn again": drawn.left})
     truth = TRUTHS[name]()
@@ -77,8 +78,8 @@ class Enough(Iterator[xr.Dataset]):
 
 
 def _recovered(n: int, drawn: Callable[[int], xr.Dataset], **how: Any) -> pd.DataFrame:
-    how = {"n": n, "quantity": HEADLINE, "simulate": drawn, "workers": 1, **how}
-    return recovery("snapshot", example(), draws=DRAWS, seed=SEED, **how)
+    how = {"n": n, "draws": DRAWS, "quantity": HEADLINE, "simulate": drawn, "workers": 1, **how}
+    return recovery("snapshot", example(), seed=SEED, **how)
 
 
 if __name__ == "__main__":
