@@ -16,14 +16,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmig import _numba, _upstream, known, lengths
+from bayesmig import _numba, _upstream, glue, known, lengths
 from bayesmig.errors import StudyError, unknown
+from bayesmig.helpers import Helper, compile_pieces, helpers
 from bayesmig.keeping import STATS, tree
+from bayesmig.pieces import Plan, UncutError, in_pieces
 from bayesmig.signals import deferred
 from bayesmig.threads import in_turn
 from bayesmig.waits import sampling
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 JITTER = (1.0, 0.3, 0.1, 0.03, 0.01)  # of starting points, tried in this order
 STARTS = 20  # points tried with each
-GLUE = 1  # version of the functions for nutpie, which are kept on disk
+WORTH = 150  # operations, as written, for which a helper is
 MEMORY = 8  # compiled graphs kept in this process, the newest first
 # Settings of nutpie with which draws are not of the posterior.  A trajectory that goes on after it
 # has turned is not as likely to be taken backwards: of Table 4 of `emigration` with a gap of the
@@ -52,16 +53,20 @@ class CompiledGraph:
     ----------
     model : pm.Model
         The model that was compiled; others of the same graph may be sampled with it.
-    function : callable
-        Free variables and shared ones to the log density and its gradients, of numba.
+    pieces : sequence of CFunc
+        The functions that the graph is cut into, in turn.
+    plan : Plan
+        How they make up what takes free variables and shared ones to the log density and its
+        gradients.
     seconds : float
         What compiling took (reading PyTensor's cache where it could).
     names : sequence of str
-        Names of the shared variables, in the order the function takes them.
+        Names of the shared variables, in the order the graph takes them.
     """
 
     model: pm.Model
-    function: Any
+    pieces: Sequence[Any]
+    plan: Plan | None
     seconds: float
     names: Sequence[str] = ()
 
@@ -128,17 +133,6 @@ class CompiledGraph:
         lengths.check(lengths.dims_of(model), given | dict(zip(self.names, values, strict=True)))
         return NativeDensity(self, tuple(points), tuple(values))
 
-    @cached_property
-    def _glue(self) -> dict[tuple[Any, ...], Any]:
-        return {}
-
-    def glue(self, points: tuple[np.ndarray, ...], values: tuple[np.ndarray, ...]) -> Any:
-        """Return (C function for nutpie, address of the gradient), compiled once per types."""
-        key = tuple((a.dtype.str, a.ndim) for a in (*points, *values))
-        if key not in self._glue:
-            self._glue[key] = _make_glue(self.function, points, values)
-        return self._glue[key]
-
 
 @dataclass(frozen=True, eq=False)
 class NativeDensity:
@@ -181,15 +175,10 @@ class NativeDensity:
         return float(value[0]), gradient
 
     def native(self) -> tuple[Any, np.ndarray]:
-        """Return the C function and the table of addresses, offsets and shapes it reads."""
-        function, address = self.graph.glue(self.points, self.values)
-        table, offset = [address], 0
-        for point in self.points:
-            table += [offset, *point.shape]
-            offset += point.size
-        for value in self.values:
-            table += [value.ctypes.data, *value.shape]
-        return function, np.array(table, dtype=np.uintp)
+        """Return the C function that nutpie calls and the table it reads (see `bayesmig.glue`)."""
+        addresses = [piece.address for piece in self.graph.pieces]
+        table = glue.table(self.graph.plan, addresses, self.points, self.values)
+        return glue.density_function(), table
 
     def sample(
         self,
@@ -309,32 +298,44 @@ def compile_graph(model: pm.Model) -> tuple[CompiledGraph, bool]:
 
 def _compiled_anew(model: pm.Model, name: str | None) -> CompiledGraph:
     """Compile a graph, and keep what it came to under a name, if it has one."""
-    function = _compile_density(model)
-    names = [str(variable.name) for variable in function.get_shared()]
-    graph = _glued(CompiledGraph(model, _numba.compiled_function(function), 0.0, names))
-    key = _numba.kept_as(function)
-    if name and key:
-        known.write(_numba.folder(), name, key, names)
-    return graph
+    with _numba.exact(), helpers(_operations(model) // WORTH) as helping:
+        function = _rewritten(model)
+        names = [str(variable.name) for variable in function.get_shared()]
+        plan, made = _compiled_pieces(function.maker.fgraph, helping)
+    keys = [key for _, key in made if key is not None]
+    if name and len(keys) == len(made):
+        known.write(_numba.folder(), name, known.Kept(keys, plan, names))
+    return CompiledGraph(model, [piece for piece, _ in made], plan, 0.0, names)
+
+
+def _compiled_pieces(
+    graph: Any, helping: Sequence[Helper]
+) -> tuple[Plan, list[tuple[Any, str | None]]]:
+    """Compile a graph in pieces; as a whole if it cannot be cut."""
+    whole = graph.inputs, graph.outputs, graph.toposort()
+    with suppress(UncutError):
+        plan, pieces = in_pieces(*whole)
+        return plan, compile_pieces(pieces, helping)
+    plan, pieces = in_pieces(*whole, size=math.inf)
+    return plan, compile_pieces(pieces, ())
+
+
+def _operations(model: pm.Model) -> int:
+    """Number of operations in a log density as it is written."""
+    from pytensor.graph.traversal import toposort
+
+    return len(list(toposort([_density(model)[0]])))
 
 
 def _kept(model: pm.Model, name: str | None) -> CompiledGraph | None:
     """Return the graph that is kept under a name, with code that is there, too."""
-    from numba.core.errors import NumbaError
-
     kept = known.read(_numba.folder(), name) if name else None
-    if kept is None:
+    if kept is None or not set(kept.names) <= set(_shared(model)):
         return None
-    key, names = kept
-    with suppress(NumbaError, KeyError):  # the code is gone, or what is kept is another's
-        return _glued(CompiledGraph(model, _numba.kept_function(key), 0.0, names))
+    with suppress(*_numba.errors()):  # the code is gone
+        pieces = [glue.kept_piece(key) for key in kept.keys]
+        return CompiledGraph(model, pieces, kept.plan, 0.0, kept.names)
     return None
-
-
-def _glued(graph: CompiledGraph) -> CompiledGraph:
-    density = graph.bind(graph.model, seed=0)
-    graph.glue(density.points, density.values)
-    return graph
 
 
 def _digest(model: pm.Model) -> str | None:
@@ -421,142 +422,27 @@ def _density(model: pm.Model) -> tuple[Any, dict[str, Any]]:
     return known
 
 
-def _compile_density(model: pm.Model) -> Any:
-    """Compile (free variables) -> (log density, its gradients) with PyTensor's numba linker.
+def _rewritten(model: pm.Model) -> Any:
+    """Bring (free variables) -> (log density, its gradients) into the form that numba takes.
 
-    Sums keep their order: with fast-math it follows what the compiler sees at once, so that
-    the process that compiles a graph and those that load it would differ in last digits.
+    Returns
+    -------
+    Function
+        Of PyTensor, which does nothing: its graph is in ``maker.fgraph``.
     """
     import pytensor.tensor as pt
     from pymc.pytensorf import compile as compile_pymc
-    from pytensor import config
-    from pytensor.compile.mode import get_mode
+    from pytensor.compile.mode import Mode, get_mode
 
     discrete = [v.name for v in model.value_vars if not v.type.dtype.startswith("float")]
     if discrete:
         raise StudyError(f"NUTS samples continuous parameters only; discrete: {discrete}")
     values = model.value_vars
-    # of no node of this graph will anybody ask where in the code it was made
-    with config.change_flags(numba__fastmath=False, traceback__limit=0):
-        logp, _ = _density(model)
-        gradients: list[Any] = pt.grad(logp, values)  # type: ignore[assignment]  # a list for a list
-        outputs = [logp, *gradients]
-        mode = get_mode("NUMBA").register(*lengths.rewrites(lengths.dims_of(model)))
-        return compile_pymc(values, outputs, mode=mode, on_unused_input="ignore")
-
-
-def _make_glue(
-    gradient: Any, points: tuple[np.ndarray, ...], values: tuple[np.ndarray, ...]
-) -> tuple[Any, int]:
-    """Compile the C function that nutpie calls; it calls ``gradient`` by its address.
-
-    The table it is handed holds, for each argument, where its numbers are (an offset
-    into the point for free variables, an address for the others) and its shape.
-    """
-    from numba import carray, types
-
-    gradient(*points, *values)  # compiles, or loads from PyTensor's cache
-    taken, address = _numba.compiled_address(gradient)
-    # a function that PyTensor caches takes all its arguments as one, any other as they are
-    together = isinstance(taken.args[0], types.BaseTuple)
-    arguments = taken.args
-    if together:
-        arguments = (types.BaseTuple.from_types(tuple(taken.args[0].types)),)
-    called = types.FunctionType(taken.return_type(*arguments))
-
-    scope = {"np": np, "carray": carray, "pointer": _pointer()}
-    scope["function_at"] = _function_at(called)
-    source, word = _glue_source(points, values, together), types.uintp
-    signature = types.int64(types.uint64, word, word, word, word)
-    key = (GLUE, str(called))
-    return _numba.c_function("density", source, scope, signature, key), address
-
-
-def _glue_source(
-    points: tuple[np.ndarray, ...], values: tuple[np.ndarray, ...], together: bool
-) -> str:
-    """Write the glue's source: unpack the table, call, copy the gradients out."""
-    at, lines = 1, []
-    for i, array in enumerate((*points, *values)):
-        base = f"x + np.uintp(8) * table[{at}]" if i < len(points) else f"table[{at}]"
-        shape = "".join(f"int(table[{at + 1 + k}]), " for k in range(array.ndim))
-        lines.append(f"a{i} = carray(pointer({base}), ({shape}), np.{array.dtype.name})")
-        at += 1 + array.ndim
-    names = "".join(f"a{i}, " for i in range(len(points) + len(values)))
-    copies = [
-        f"for value in out[{i + 1}].flat:\n    gradient[k] = value\n    k += 1"
-        for i in range(len(points))
-    ]
-    body = [
-        f"table = carray(pointer(user), ({at},), np.uintp)",
-        "call = function_at(table[0])",
-        *lines,
-        f"out = call(({names}))" if together else f"out = call({names})",
-        "gradient = carray(pointer(g), (int(dim),), np.float64)",
-        "k = 0",
-        *copies,
-        "density = out[0][()]",
-        "carray(pointer(logp), (1,), np.float64)[0] = density",
-        "if not np.isfinite(density):\n    return 4",
-        "for value in gradient:\n    if not np.isfinite(value):\n        return 3",
-        "return 0",
-    ]
-    text = "\n".join(body).replace("\n", "\n    ")
-    return f"def density(dim, x, g, logp, user):\n    {text}\n"
-
-
-def _pointer() -> Any:
-    """An intrinsic that turns an address into a pointer."""
-    from numba import types
-    from numba.core import cgutils
-    from numba.extending import intrinsic
-
-    @intrinsic
-    def pointer(typing_context: Any, address: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return builder.inttoptr(args[0], cgutils.voidptr_t)
-
-        return types.voidptr(types.uintp), codegen
-
-    return pointer
-
-
-def _function_at(called: Any) -> Any:
-    """An intrinsic that turns an address into a callable of the given function type."""
-    from numba import types
-    from numba.core import cgutils
-    from numba.extending import intrinsic
-
-    @intrinsic
-    def function_at(typing_context: Any, address: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            function = cgutils.create_struct_proxy(called)(context, builder)
-            function.jit_addr = builder.inttoptr(args[0], cgutils.voidptr_t)
-            return function._getvalue()
-
-        return called(types.uintp), codegen
-
-    return function_at
-
-
-COPY = """
-def copy(dim, expanded, x, out, user):
-    source = carray(pointer(x), (int(dim),), np.float64)
-    target = carray(pointer(out), (int(dim),), np.float64)
-    for i in range(int(dim)):
-        target[i] = source[i]
-    return 0
-"""
-
-
-@cache
-def _copy_function() -> Any:
-    """Return the function that hands a draw back as it is."""
-    from numba import carray, types
-
-    scope, word = {"np": np, "carray": carray, "pointer": _pointer()}, types.uintp
-    signature = types.int64(types.uint64, types.uint64, word, word, word)
-    return _numba.c_function("copy", COPY, scope, signature, (GLUE,))
+    logp, _ = _density(model)
+    gradients: list[Any] = pt.grad(logp, values)  # type: ignore[assignment]  # a list for a list
+    usual = get_mode("NUMBA").register(*lengths.rewrites(lengths.dims_of(model)))
+    mode = Mode(linker=_numba.only_rewriting(), optimizer=usual.provided_optimizer)
+    return compile_pymc(values, [logp, *gradients], mode=mode, on_unused_input="ignore")
 
 
 def _start(density: NativeDensity, seed: int) -> np.ndarray:
@@ -574,7 +460,7 @@ def _start(density: NativeDensity, seed: int) -> np.ndarray:
 def _nutpie_model(density: NativeDensity) -> Any:
     """Dress a density as one of nutpie's compiled models."""
     function, table = density.native()
-    copy = _copy_function()
+    copy = glue.copy_function()
     return _upstream.nutpie_model(
         density.size,
         function,

@@ -16,6 +16,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from types import FunctionType
@@ -23,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesmig.pieces import Plan
 from bayesmig.saving import installed
 
 LIBRARIES = ("bayesmig", "pymc", "pytensor", "numba", "llvmlite", "numpy")
@@ -57,21 +59,44 @@ def digest(outputs: Sequence[Any], inputs: Sequence[Any], more: Any = ()) -> str
     return hashlib.sha256(repr(said).encode()).hexdigest()
 
 
-def read(folder: Path, name: str) -> tuple[str, list[str]] | None:
-    """Return what is kept of a graph: its code's key, and the names of its shared variables."""
+@dataclass(frozen=True)
+class Kept:
+    """What a graph came to.
+
+    Attributes
+    ----------
+    keys : sequence of str
+        What the code of each piece is kept as.
+    plan : Plan
+        How the pieces make up the graph.
+    names : sequence of str
+        Names of its shared variables.
+    """
+
+    keys: Sequence[str]
+    plan: Plan
+    names: Sequence[str]
+
+
+def read(folder: Path, name: str) -> Kept | None:
+    """Return what is kept of a graph, if what is there can be that."""
     with suppress(OSError, ValueError, TypeError, KeyError):
-        kept = json.loads((folder / f"{name}.json").read_text("utf-8"))
-        key, names = kept["key"], kept["names"]
-        if re.fullmatch(r"\w+", key) and all(isinstance(each, str) for each in names):
-            return key, list(names)
+        said = json.loads((folder / f"{name}.json").read_text("utf-8"))
+        keys, names, size = said["keys"], said["names"], said["size"]
+        places = [tuple(said[each]) for each in ("inputs", "made", "returns")]
+        inside = all(type(k) is int and 0 <= k < size for each in places for k in each)
+        right = all(re.fullmatch(r"\w+", key) for key in keys) and type(size) is int
+        if inside and right and all(isinstance(each, str) for each in names):
+            return Kept(keys, Plan(size, *places), names)
     return None
 
 
-def write(folder: Path, name: str, key: str, names: Sequence[str]) -> None:
+def write(folder: Path, name: str, kept: Kept) -> None:
     """Keep what a graph came to; where nothing can be written it is not kept."""
+    said = {"keys": [*kept.keys], "names": [*kept.names], **asdict(kept.plan)}
     with suppress(OSError):
         new = folder / f"{name}.{np.random.default_rng().integers(2**62)}"
-        new.write_text(json.dumps({"key": key, "names": list(names)}), encoding="utf-8")
+        new.write_text(json.dumps(said), encoding="utf-8")
         new.replace(folder / f"{name}.json")
 
 
