@@ -1,11 +1,9 @@
 """Compile a graph once, and sample it with nutpie as often as wanted.
 
-PyTensor caches the compiled gradient on disk and reloads it in a fraction of a
-second; what nutpie compiles around it is compiled anew in every process, with the
-whole gradient inlined.  Here the gradient is reached through a function pointer
-instead: the glue knows only the types of its arguments, and is kept beside it.
-Sizes, data and the numbers of the priors are read from a table at run time, so that
-the same compiled graph samples any data set and any priors of the same families.
+A graph is brought into its final form, cut into pieces, and each of them compiled, beside the
+others, to a function that is kept on disk (`bayesmig.glue`).  Sizes, data and the numbers of the
+priors are read from a table at run time, so that the same compiled graph samples any data set and
+any priors of the same families.
 """
 
 from __future__ import annotations
@@ -56,8 +54,7 @@ class CompiledGraph:
     pieces : sequence of CFunc
         The functions that the graph is cut into, in turn.
     plan : Plan
-        How they make up what takes free variables and shared ones to the log density and its
-        gradients.
+        Where they keep the free variables and the shared ones, the log density and its gradients.
     seconds : float
         What compiling took (reading PyTensor's cache where it could).
     names : sequence of str
@@ -66,7 +63,7 @@ class CompiledGraph:
 
     model: pm.Model
     pieces: Sequence[Any]
-    plan: Plan | None
+    plan: Plan
     seconds: float
     names: Sequence[str] = ()
 
@@ -165,13 +162,21 @@ class NativeDensity:
         return cut(draws, self.shapes)
 
     def __call__(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
-        """Log density and gradient at one flat unconstrained point, through the native code."""
+        """Log density and gradient at one flat unconstrained point, through the native code.
+
+        Raises
+        ------
+        StudyError
+            If something that the graph takes for granted does not hold of its data.
+        """
         function, table = self.native()
         flat = np.ascontiguousarray(flat, dtype=float)
         gradient, value = np.zeros(self.size), np.zeros(1)
-        function.ctypes(
+        status = function.ctypes(
             self.size, flat.ctypes.data, gradient.ctypes.data, value.ctypes.data, table.ctypes.data
         )
+        if status == glue.FAILED:
+            raise StudyError("the compiled graph raised an error, which is printed above")
         return float(value[0]), gradient
 
     def native(self) -> tuple[Any, np.ndarray]:

@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from bayesmig import _numba
+from bayesmig import _numba, registers
 from bayesmig.pieces import Piece, Plan
 
-VERSION = 3  # of the functions below, which are kept on disk
+VERSION = (
+    3  # of the functions below and of those of `registers` that they call: they are kept on disk
+)
+FAILED = -1  # what the density returns if a piece raised an error: the sampler ends
 
 PIECE = """
 def piece(registers):
@@ -46,7 +49,7 @@ def density(dim, x, g, logp, user):
         done = call(table[6 + k], registers.ctypes.data)
         if done != 1:
             break
-    status = -1  # a piece raised an error, which is no point without density
+    status = FAILED
     if done == 1:
         status, j = 0, 0
         gradient = carray(pointer(g), (int(dim),), np.float64)
@@ -91,15 +94,15 @@ def piece_function(piece: Piece) -> tuple[Any, str | None]:
         What its code is kept as, if it is kept.
     """
     function, known = _numba.function_of(piece.graph())
-    taken = [_numba.type_of(variable) for variable in piece.inputs]
-    given = [_numba.type_of(variable) for variable in piece.outputs]
+    taken = [registers.type_of(variable) for variable in piece.inputs]
+    given = [registers.type_of(variable) for variable in piece.outputs]
     key = None
     if known is not None:
-        key = _numba.key(VERSION, known, taken, given, [*piece.takes], [*piece.gives])
+        key = _numba.key(VERSION, PIECE, known, taken, given, [*piece.takes], [*piece.gives])
     scope = {
         "function": function,
-        "take": _numba.take(taken, piece.takes),
-        "give": _numba.give(given, piece.gives),
+        "take": registers.take(taken, piece.takes),
+        "give": registers.give(given, piece.gives),
     }
     return _piece(scope, key), key
 
@@ -160,7 +163,8 @@ def copy_function() -> Any:
 def _for_nutpie(name: str, source: str, sizes: int) -> Any:
     from numba import carray, types
 
-    scope = {"np": np, "carray": carray, "pointer": _numba.pointer(), **_numba.calls()}
+    scope = {"np": np, "carray": carray, "pointer": registers.pointer(), "FAILED": FAILED}
+    scope |= registers.calls()
     arguments = [types.uint64] * sizes + [types.uintp] * (5 - sizes)
     key = _numba.key(VERSION, source)
     return _numba.c_function(name, source, scope, types.int64(*arguments), key)

@@ -44,17 +44,20 @@ def helpers(wanted: int) -> Iterator[list[Helper]]:
     Yields
     ------
     list of Helper
-        They take a while until they are ready; none where none can be started.
+        They take a while until they are ready; none where none can be started, or where PyTensor
+        keeps no compiled code.
     """
+    from pytensor import config
+
     running: list[Helper] = []
     try:
         with suppress(OSError):
-            for _ in range(min(wanted, MOST, cores() - 1)):
+            for _ in range(min(wanted, MOST, cores() - 1) if config.numba__cache else 0):
                 running.append(Helper())
         yield running
     finally:
         for helper in running:
-            helper.stop()
+            helper.close()
 
 
 def compile_pieces(
@@ -140,6 +143,13 @@ class Helper:
         """End the process, whatever it does."""
         self._process.kill()
         self._process.wait()
+
+    def close(self) -> None:
+        """End the process, and give back what it took; nobody may be waiting for it any more."""
+        self.stop()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):  # of what was never read
+                pipe.close()
 
     def compile(
         self, left: SimpleQueue[int], packed: Sequence[bytes], keys: dict[int, str | None]

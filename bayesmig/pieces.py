@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
+from bayesmig.errors import StudyError
+
 SIZE = 80  # of a piece, in terms of `weight`, more or less: where fewer arrays cross
 NEAR = 0.25  # how far, in pieces, it may end from where it should
 INNER = 4  # operations on numbers that take as long as one that looks at an array
 
 
-class UncutError(Exception):
-    """A graph of which neither arrays nor numbers would cross from one piece into another."""
+class UncutError(StudyError):
+    """Something that is neither an array nor a number would be handed to a piece."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +202,9 @@ def _part(given: Sequence[Any], home: Mapping[Any, int], k: int) -> tuple[set[An
         elif _crosses(variable):
             taken[variable] = None
         else:
-            raise UncutError(variable)
+            raise UncutError(
+                f"the graph takes {variable} of type {variable.type}: neither an array nor a number"
+            )
     return own, list(taken)
 
 

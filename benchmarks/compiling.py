@@ -2,9 +2,10 @@
 
     python benchmarks/compiling.py
 
-As bayesmig compiles, and as numba does: every function again in all that call it, with all of
-LLVM's passes, and with garbage collected meanwhile.  Each line is a process of its own; "cold"
-starts from an empty cache of compiled code.  The density must be the same number in all.
+As bayesmig compiles, with helpers on the other cores; alone, in one process; and as numba does: the
+whole graph as one function, every function again in all that call it, with all of LLVM's passes, and
+with garbage collected meanwhile.  Each line is a process of its own; "cold" starts from an empty
+cache of compiled code.  The density must be the same number in all.
 """
 
 import json
@@ -20,9 +21,12 @@ import bayesmig as bm
 import numpy as np
 import pymc, nutpie, arviz
 from contextlib import nullcontext
-from bayesmig import _numba
+from bayesmig import _numba, compiled, helpers
+if sys.argv[2] != "bayesmig":
+    helpers.MOST = 0
 if sys.argv[2] == "numba":
-    _numba.compiling = nullcontext
+    in_pieces, _numba.compiling = compiled.in_pieces, nullcontext
+    compiled.in_pieces = lambda *graph: in_pieces(*graph, size=float("inf"))
 study = bm.load_study(sys.argv[1])
 data = study.example()
 began = time.perf_counter()
@@ -63,7 +67,7 @@ def main():
     print(f"{'study':40}{'as':>10}{'cold, s':>9}{'warm, s':>9}{'gradient, ms':>14}")
     for study in bm.list_studies():
         densities = set()
-        for way in ("bayesmig", "numba"):
+        for way in ("bayesmig", "alone", "numba"):
             cache = tempfile.mkdtemp()
             try:
                 cold, warm = (run(study, cache, way) for _ in range(2))

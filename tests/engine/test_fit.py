@@ -675,7 +675,7 @@ def test_a_density_that_is_zero_everywhere_is_refused():
 
 
 def test_a_graph_is_compiled_without_pytensor_s_cache():
-    """Its function then takes its arguments one by one."""
+    """It has no name there then, and is not kept."""
     import pymc as pm
     from pytensor import config
 
@@ -696,10 +696,11 @@ def test_what_nutpie_calls_is_kept_for_the_next_process():
 
     from numba import types
 
-    from bayesmig._numba import c_function
+    from bayesmig._numba import c_function, key
 
-    def made(source, *key):
-        function = c_function("double", source, {}, types.int64(types.int64), key)
+    def made(source, *more):
+        kept = key(source, more)
+        function = c_function("double", source, {}, types.int64(types.int64), kept)
         return function.ctypes(4), function.cache_hits
 
     source = f"def double(x):\n    return 2 * x  # {uuid.uuid4()}\n"

@@ -93,15 +93,17 @@ def test_a_graph_is_found_without_being_compiled(monkeypatch):
     assert longer[0] == pytest.approx(normal - (sums**2).sum(), rel=1e-12)
 
 
+REST = '"size": 9, "inputs": [0], "made": [4], "returns": [4]'
 DAMAGED = [
     "",
     "{",
     "[]",
-    '{"key": "none", "names": ["seen"]}',
-    '{"key": 3, "names": ["seen"]}',
-    '{"key": "../../none", "names": ["seen"]}',
-    '{"key": "none", "names": 3}',
-    '{"key": "none", "names": ["unheard of"]}',
+    f'{{"keys": ["none"], "names": ["seen"], {REST}}}',
+    f'{{"keys": [3], "names": ["seen"], {REST}}}',
+    f'{{"keys": ["../../none"], "names": ["seen"], {REST}}}',
+    f'{{"keys": ["none"], "names": 3, {REST}}}',
+    f'{{"keys": ["none"], "names": ["unheard of"], {REST}}}',
+    '{"keys": ["none"], "names": ["seen"]}',
 ]
 
 

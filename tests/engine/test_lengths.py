@@ -5,7 +5,7 @@ import pytest
 from lazily import lazily
 
 from bayesmig import lengths
-from bayesmig.compiled import _compile_density, compile_graph
+from bayesmig.compiled import _rewritten, compile_graph
 from bayesmig.errors import StudyError
 
 pm = lazily("pymc")
@@ -31,7 +31,7 @@ def model(n=4, share=False):
 
 def nodes(made):
     """Names of the operations that the density of a model is compiled to."""
-    return [type(node.op).__name__ for node in _compile_density(made).maker.fgraph.toposort()]
+    return [type(node.op).__name__ for node in _rewritten(made).maker.fgraph.toposort()]
 
 
 def densities(graph, made):

@@ -13,6 +13,7 @@ from toy.fits import TINY
 
 import bayesmig as bm
 from bayesmig import compiled, evaluate
+from bayesmig.pieces import Plan
 from bayesmig.ready import build
 
 pm = lazily("pymc")
@@ -339,7 +340,10 @@ def written(scale=1.0, **changes):
 )
 def test_models_that_are_written_alike_are_one_graph(change, same, monkeypatch):
     """Told without their densities, which take longer than the models; and as these tell."""
-    first, other = compiled.CompiledGraph(written(), None, 0.0), written(**change)
+    first, other = (
+        compiled.CompiledGraph(written(), (), Plan(0, (), (), ()), 0.0),
+        written(**change),
+    )
     assert first.matches(other) is same
     monkeypatch.setattr(compiled, "_drawn_alike", lambda one, other: False)
     assert first.matches(other) is same
@@ -350,4 +354,4 @@ def test_a_refit_does_without_the_density(monkeypatch):
     tables = study.example(table=7), study.simulate(seed=1, table=7)
     one, other = (build(study, table).model for table in tables)
     monkeypatch.setattr(pm.Model, "logp", lambda self: pytest.fail("worked out"))
-    assert compiled.CompiledGraph(one, None, 0.0).matches(other)
+    assert compiled.CompiledGraph(one, (), Plan(0, (), (), ()), 0.0).matches(other)

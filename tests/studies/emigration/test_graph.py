@@ -14,6 +14,7 @@ import bayesmig as bm
 from bayesmig import evaluate, ready
 from bayesmig.compiled import CompiledGraph
 from bayesmig.models.emigration import graph
+from bayesmig.pieces import Plan
 
 stats = lazily("scipy.stats")
 
@@ -292,7 +293,7 @@ def test_a_set_and_an_option_that_contradict_it(study):
 
 @pytest.fixture(scope="module")
 def compiled(study):
-    return CompiledGraph(study.build(example(study, "10+11")), function=None, seconds=0.0)
+    return CompiledGraph(study.build(example(study, "10+11")), (), Plan(0, (), (), ()), 0.0)
 
 
 @pytest.mark.parametrize("table", ["5", "7", "12", "14", "15", "8+9", "10"])
