@@ -478,7 +478,16 @@ def _free(built: Built, truths: Sequence[xr.Dataset]) -> dict[str, np.ndarray]:
             f"study {built.study.name!r}: {LOG_DENSITY} needs the truth of every free variable, "
             f"and simulated data do not carry {', '.join(lacking)}"
         )
-    return {name: np.stack([truth[name].values for truth in truths]) for name in names}
+    dims = built.model.named_vars_to_dims
+    return {
+        name: np.stack([_in_order(truth[name], dims.get(name)).values for truth in truths])
+        for name in names
+    }
+
+
+def _in_order(values: xr.DataArray, dims: Sequence[str] | None) -> xr.DataArray:
+    """Bring the dims of an array into the order that the graph has them in."""
+    return values.transpose(*dims) if dims and {*dims} == {*values.dims} else values
 
 
 def _points(model: Any, values: Mapping[str, np.ndarray], n: int) -> np.ndarray:

@@ -238,6 +238,21 @@ def test_data_that_carry_all_parameters_have_a_log_density_too():
     assert list(bm.coverage(found).index) == ["slope", "log_density"]
 
 
+def test_truths_are_taken_in_the_order_of_the_graphs_dims():
+    ready = bm.compile(STUDY, CELLS)
+    drawn = evaluate.prior_draws(ready.model, 2, 1, observed=False)
+    truths = [
+        evaluate.dataset(ready.model, {name: value[i] for name, value in drawn.items()}, ())
+        for i in range(2)
+    ]
+    turned = [truth.map(lambda values: values.transpose(*values.dims[::-1])) for truth in truths]
+    found, usual = (calibration._free(ready, each) for each in (turned, truths))
+    assert found.keys() == usual.keys() > {"effect_raw"}
+    for name, values in usual.items():
+        np.testing.assert_array_equal(found[name], values)
+        np.testing.assert_array_equal(values, drawn[name])
+
+
 def test_data_that_do_not_carry_all_parameters_have_no_log_density():
     how = {**FEW, "simulate": lambda seed: toy.study.simulate(seed=seed)}
     with pytest.raises(bm.StudyError, match="free variable, and simulated data do not carry gap"):
