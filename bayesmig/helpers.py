@@ -130,14 +130,14 @@ class Helper:
     def __init__(self) -> None:
         self.busy = False
         self._process: Any = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-P", "-c", program()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for this process, which then stops its helpers
             env={**os.environ, cache.FLAGS: _flags()},
         )
-        self._tell((sys.path, str(_numba.folder())))
+        self._tell(str(_numba.folder()))
 
     def stop(self) -> None:
         """End the process, whatever it does."""
@@ -179,6 +179,12 @@ def _flags() -> str:
     return ",".join([*filter(None, [os.environ.get(cache.FLAGS)]), *own])
 
 
+def program() -> str:
+    """Return what a helper runs: it imports from where this process does, and nowhere else."""
+    path = [each for each in sys.path if isinstance(each, str)]
+    return f"import sys; sys.path[:] = {path!r}; from {__name__} import main; main()"
+
+
 def main() -> None:
     """Compile what the process that started this one asks for, until it asks no more."""
     asked, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
@@ -189,7 +195,7 @@ def main() -> None:
         answers.flush()
 
     with suppress(EOFError, BrokenPipeError):
-        sys.path[:], folder = pickle.load(asked)
+        folder = pickle.load(asked)
         _prepare()
         if folder != str(_numba.folder()):
             return
@@ -214,7 +220,3 @@ def _kept(packed: bytes) -> str | None:
         return piece_function(Piece.unpacked(packed))[1]
     except Exception:  # of what users write; the other process says what it is
         return None
-
-
-if __name__ == "__main__":
-    main()

@@ -266,11 +266,21 @@ def test_a_helper_ends_with_the_process_that_started_it():
     assert not os.path.exists(f"/proc/{pid}")
 
 
-def test_what_libraries_print_is_no_answer(monkeypatch):
-    """A helper answers through what was its output, and prints nowhere."""
+def test_a_helper_of_another_folder_of_code_ends():
+    """And it prints nowhere: what was its output is for answers."""
     asked = io.BytesIO()
-    helpers.pickle.dump(([*sys.path], "another folder"), asked)
-    done = subprocess.run(
-        [sys.executable, "-m", "bayesmig.helpers"], input=asked.getvalue(), capture_output=True
-    )
-    assert (done.returncode, done.stdout) == (0, b"")
+    helpers.pickle.dump("another folder", asked)
+    command = [sys.executable, "-P", "-c", f"print(1); {helpers.program()}"]
+    done = subprocess.run(command, input=asked.getvalue(), capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"1\n", b"")
+
+
+def test_a_helper_imports_what_this_process_does(tmp_path, monkeypatch):
+    """Not what lies in the folder in which it is started."""
+    (tmp_path / "bayesmig.py").write_text("raise SystemExit(3)")
+    (tmp_path / "pickle.py").write_text("raise SystemExit(4)")
+    monkeypatch.chdir(tmp_path)
+    other = helpers.Helper()
+    assert alone([], other) == []
+    assert other._process.poll() is None
+    other.close()
