@@ -2,10 +2,10 @@
 
     python benchmarks/compiling.py
 
-As bayesmig compiles, with helpers on the other cores; alone, in one process; and as numba does: the
-whole graph as one function, every function again in all that call it, with all of LLVM's passes, and
-with garbage collected meanwhile.  Each line is a process of its own; "cold" starts from an empty
-cache of compiled code.  The density must be the same number in all.
+As bayesmig compiles, with helpers on the other cores; alone, in one process; and as numba does:
+the whole graph as one function, every function again in all that call it, with all of LLVM's
+passes, and with garbage collected meanwhile.  Each line is a process of its own; "cold" starts from
+an empty cache of compiled code.  The density must be the same number in all.
 """
 
 import json
