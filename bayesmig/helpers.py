@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
@@ -114,7 +115,9 @@ def _packed(pieces: Sequence[Piece]) -> list[bytes]:
     """Return pieces as bytes; none if one of them holds what cannot be sent."""
     try:
         return [piece.packed() for piece in pieces]
-    except Exception:  # what pickling raises of what users write is of any kind
+    # an operation that a user wrote may raise anything when it is pickled; nothing is lost, as all
+    # pieces are compiled here then, where an error of the graph itself is raised
+    except Exception:
         return []
 
 
@@ -208,8 +211,7 @@ def main() -> None:
 def _prepare() -> None:
     """Import what compiling takes, and compile something: the first function takes long."""
     cache.prepare()
-    import pytensor.link.numba.dispatch  # noqa: F401
-
+    import_module("pytensor.link.numba.dispatch")
     cache.guard()
     copy_function()
 
@@ -218,5 +220,7 @@ def _kept(packed: bytes) -> str | None:
     """Compile a piece, and return what its code is kept as; None if that is not to be had."""
     try:
         return piece_function(Piece.unpacked(packed))[1]
-    except Exception:  # of what users write; the other process says what it is
+    # of any kind, from what users write; the process that asked compiles the piece itself then, and
+    # raises what there is to raise: here it would end a helper that has others to compile
+    except Exception:
         return None
